@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The reel language: text to typed program.
+pub mod schema;
+pub mod value;

@@ -1,1 +1,151 @@
-//! Placeholder.
+//! Sans-IO protocol codecs: bytes in, messages out, and back.
+//!
+//! Every protocol has the same five verbs: [`Protocol::infer`] (is this stream mine?), [`Codec::frame`] (cut one message
+//! off the front), [`Codec::find_boundary`] (where decoding can start again after a hole), [`Codec::pair`] (which exchange
+//! a message belongs to) and [`Codec::encode`] (the message's bytes). This crate knows no socket, thread or clock; time is
+//! an input. `encode(decode(bytes)) == bytes`, or the message keeps its exact bytes beside the decoded fields.
+
+use bytes::Bytes;
+use reel_lang::schema::{FieldId, Schema, Side, conn};
+use reel_lang::value::Value;
+
+/// Which slots the caller will read; a codec need not decode the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand(pub u64);
+
+impl Demand {
+    /// Everything is wanted: recording and matching.
+    pub const ALL: Demand = Demand(u64::MAX);
+
+    /// Whether a field is wanted. Fields beyond the 64th always are.
+    pub fn wants(self, field: FieldId) -> bool {
+        field.0 >= 64 || self.0 & (1 << field.0) != 0
+    }
+}
+
+/// One decoded message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    pub side: Side,
+    /// The protocol's own fields, by slot number less [`conn::COUNT`]; those of the other side are nil.
+    pub fields: Vec<Value>,
+    /// The bytes on the wire, kept where encoding the fields would not give the same bytes again.
+    pub exact: Option<Bytes>,
+    /// The length of the message on the wire.
+    pub wire_len: u64,
+}
+
+impl Message {
+    /// Makes an empty message of a schema.
+    pub fn new(schema: &Schema, side: Side) -> Self {
+        let own = schema.slots().saturating_sub(conn::COUNT as usize);
+        Message { side, fields: vec![Value::Nil; own], exact: None, wire_len: 0 }
+    }
+
+    /// Reads a field of the protocol; nil for a connection field, which the connection knows.
+    pub fn field(&self, id: FieldId) -> &Value {
+        const NIL: &Value = &Value::Nil;
+        id.0.checked_sub(conn::COUNT).and_then(|i| self.fields.get(i as usize)).unwrap_or(NIL)
+    }
+
+    /// Writes a field of the protocol; a field that the schema lacks is left alone.
+    pub fn put(&mut self, id: FieldId, value: Value) {
+        if let Some(slot) = id.0.checked_sub(conn::COUNT).and_then(|i| self.fields.get_mut(i as usize)) {
+            *slot = value;
+        }
+    }
+}
+
+/// Whether a stream's first bytes belong to a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inference {
+    Yes,
+    No,
+    /// Too few bytes to tell.
+    Unsure,
+}
+
+/// What is left to arrive in a direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// More bytes may follow.
+    Open,
+    /// The sender has closed: what is here is all.
+    Closed,
+}
+
+/// The outcome of cutting a message off the front of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Frame {
+    /// The message is not whole yet. With [`Rest::Closed`] the stream was cut off in the middle of a message.
+    Incomplete,
+    /// A message, and how many bytes of the input it took (at least one, but for a close-delimited end).
+    Message { message: Message, len: usize },
+}
+
+/// Bytes that break the protocol: the sender's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at byte {offset} of the message ({spec})")]
+pub struct Malformed {
+    /// Where in the input, counted from the start of the message.
+    pub offset: usize,
+    pub reason: String,
+    /// The section of the specification that the bytes break.
+    pub spec: &'static str,
+}
+
+/// What a message does to the exchanges of its conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairing {
+    /// A request: opens an exchange.
+    Opens,
+    /// A request that gets no response (Redis `CLIENT REPLY OFF`): an exchange of its own.
+    OneWay,
+    /// The last response of the oldest open exchange.
+    Closes,
+    /// A response that another will follow (HTTP 1xx).
+    Interim,
+    /// A message of the server that answers no request (Redis pub/sub): an exchange of its own, without request.
+    Push,
+}
+
+/// A message that cannot be written as bytes: a recording that was edited into nonsense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot encode field {field}: {reason}")]
+pub struct Unencodable {
+    pub field: String,
+    pub reason: String,
+}
+
+/// One conversation (one connection) of a protocol, with what must be remembered between its messages.
+pub trait Codec: Send {
+    /// Cuts one message off the front of one direction's bytes.
+    ///
+    /// # Errors
+    /// [`Malformed`] where no continuation could make the input valid.
+    fn frame(&mut self, side: Side, input: &[u8], rest: Rest, demand: Demand) -> Result<Frame, Malformed>;
+
+    /// The offset of the first place after the start where a message plainly begins, for going on after a hole.
+    fn find_boundary(&self, side: Side, input: &[u8]) -> Option<usize>;
+
+    /// Tells what a message does to the open exchanges, and remembers what later messages need. Called once for each message, in order.
+    fn pair(&mut self, message: &Message) -> Pairing;
+
+    /// Writes the message's bytes from its decoded fields; `exact` is the caller's business.
+    ///
+    /// # Errors
+    /// [`Unencodable`] names the field that is wrong.
+    fn encode(&self, message: &Message, out: &mut Vec<u8>) -> Result<(), Unencodable>;
+}
+
+/// A registered protocol.
+pub trait Protocol: Sync {
+    /// The fields of its messages.
+    fn schema(&self) -> &'static Schema;
+
+    /// Whether these first bytes of a direction are this protocol's.
+    fn infer(&self, side: Side, input: &[u8]) -> Inference;
+
+    /// Starts a conversation.
+    fn codec(&self) -> Box<dyn Codec>;
+}
