@@ -1,3 +1,17 @@
-//! The reel language: text to typed program.
+//! reel's language: text to typed program.
+//!
+//! Pure: no files, no clock, no threads, no kernel. What it cannot know by itself (builtins, protocols, attach points)
+//! it asks through one trait, `Environment`. The stages, each a module whose result can be dumped:
+//!
+//! | module | does |
+//! |---|---|
+//! | [`span`] | files, places, line and column |
+//! | [`diagnostic`] | what the author is told, with stable codes; text and JSON |
+//! | [`ast`] | the syntax tree |
+//! | [`value`], [`schema`] | values, message schemas and the flat record |
+
+pub mod ast;
+pub mod diagnostic;
 pub mod schema;
+pub mod span;
 pub mod value;
