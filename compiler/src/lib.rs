@@ -1,1 +1,2 @@
-//! Placeholder.
+//! The compiler: typed program to plan, eBPF object and native code.
+pub mod ir;

@@ -8,10 +8,14 @@
 //! | [`span`] | files, places, line and column |
 //! | [`diagnostic`] | what the author is told, with stable codes; text and JSON |
 //! | [`ast`] | the syntax tree |
+//! | [`hir`], [`ty`], [`env`] | the typed program, its types, and what the checker asks of outside |
 //! | [`value`], [`schema`] | values, message schemas and the flat record |
 
 pub mod ast;
 pub mod diagnostic;
+pub mod env;
+pub mod hir;
 pub mod schema;
 pub mod span;
+pub mod ty;
 pub mod value;

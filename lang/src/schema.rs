@@ -108,7 +108,9 @@ pub struct Schema {
 impl Schema {
     /// Finds a field by name on one side; connection fields are on both.
     pub fn field(&self, side: Side, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name && field.side.is_none_or(|s| s == side))
+        self.fields
+            .iter()
+            .find(|field| field.name == name && field.side.is_none_or(|s| s == side))
     }
 
     /// The number of slots of this schema's flat record.
@@ -119,17 +121,45 @@ impl Schema {
 
 /// The fields that every message has, whatever its protocol: name, type and documentation, in slot order.
 pub const CONN_FIELDS: &[(&str, FieldType, &str)] = &[
-    ("direction", FieldType::String, "`in` where a client called the app, `out` where the app called a dependency."),
-    ("addr", FieldType::Ip, "The server's address: the app's own for `in`, the dependency's for `out`."),
+    (
+        "direction",
+        FieldType::String,
+        "`in` where a client called the app, `out` where the app called a dependency.",
+    ),
+    (
+        "addr",
+        FieldType::Ip,
+        "The server's address: the app's own for `in`, the dependency's for `out`.",
+    ),
     ("port", FieldType::Int, "The server's port."),
     ("peer_addr", FieldType::Ip, "The client's address."),
     ("peer_port", FieldType::Int, "The client's port."),
-    ("pid", FieldType::Int, "The process that read or wrote the request."),
-    ("tid", FieldType::Int, "The thread that read or wrote the request."),
+    (
+        "pid",
+        FieldType::Int,
+        "The process that read or wrote the request.",
+    ),
+    (
+        "tid",
+        FieldType::Int,
+        "The thread that read or wrote the request.",
+    ),
     ("comm", FieldType::String, "The name of that thread."),
-    ("time", FieldType::Time, "When the first byte of the request was seen."),
-    ("latency", FieldType::Duration, "From the first byte of the request to the last byte of the response; nil without a response."),
-    ("size", FieldType::Int, "The length in bytes of the message on the wire; of an exchange, of both."),
+    (
+        "time",
+        FieldType::Time,
+        "When the first byte of the request was seen.",
+    ),
+    (
+        "latency",
+        FieldType::Duration,
+        "From the first byte of the request to the last byte of the response; nil without a response.",
+    ),
+    (
+        "size",
+        FieldType::Int,
+        "The length in bytes of the message on the wire; of an exchange, of both.",
+    ),
 ];
 
 /// Slot numbers of [`CONN_FIELDS`].
@@ -183,7 +213,11 @@ pub struct Slot {
 
 impl Slot {
     /// The slot of an absent field.
-    pub const NIL: Slot = Slot { tag: Tag::Nil as u32, len: 0, data: 0 };
+    pub const NIL: Slot = Slot {
+        tag: Tag::Nil as u32,
+        len: 0,
+        data: 0,
+    };
 
     /// Makes the slot that views a value. Wire tags are looked through.
     pub fn view(value: &Value) -> Slot {
@@ -202,6 +236,10 @@ impl Slot {
             },
             other => (Tag::Value, 0, std::ptr::from_ref(other) as u64),
         };
-        Slot { tag: tag as u32, len, data }
+        Slot {
+            tag: tag as u32,
+            len,
+            data,
+        }
     }
 }

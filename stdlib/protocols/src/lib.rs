@@ -39,18 +39,28 @@ impl Message {
     /// Makes an empty message of a schema.
     pub fn new(schema: &Schema, side: Side) -> Self {
         let own = schema.slots().saturating_sub(conn::COUNT as usize);
-        Message { side, fields: vec![Value::Nil; own], exact: None, wire_len: 0 }
+        Message {
+            side,
+            fields: vec![Value::Nil; own],
+            exact: None,
+            wire_len: 0,
+        }
     }
 
     /// Reads a field of the protocol; nil for a connection field, which the connection knows.
     pub fn field(&self, id: FieldId) -> &Value {
         const NIL: &Value = &Value::Nil;
-        id.0.checked_sub(conn::COUNT).and_then(|i| self.fields.get(i as usize)).unwrap_or(NIL)
+        id.0.checked_sub(conn::COUNT)
+            .and_then(|i| self.fields.get(i as usize))
+            .unwrap_or(NIL)
     }
 
     /// Writes a field of the protocol; a field that the schema lacks is left alone.
     pub fn put(&mut self, id: FieldId, value: Value) {
-        if let Some(slot) = id.0.checked_sub(conn::COUNT).and_then(|i| self.fields.get_mut(i as usize)) {
+        if let Some(slot) =
+            id.0.checked_sub(conn::COUNT)
+                .and_then(|i| self.fields.get_mut(i as usize))
+        {
             *slot = value;
         }
     }
@@ -123,7 +133,13 @@ pub trait Codec: Send {
     ///
     /// # Errors
     /// [`Malformed`] where no continuation could make the input valid.
-    fn frame(&mut self, side: Side, input: &[u8], rest: Rest, demand: Demand) -> Result<Frame, Malformed>;
+    fn frame(
+        &mut self,
+        side: Side,
+        input: &[u8],
+        rest: Rest,
+        demand: Demand,
+    ) -> Result<Frame, Malformed>;
 
     /// The offset of the first place after the start where a message plainly begins, for going on after a hole.
     fn find_boundary(&self, side: Side, input: &[u8]) -> Option<usize>;
