@@ -150,6 +150,8 @@ pub struct MapDef {
     /// The types of the key and where each lies in it (kernel layout: little endian, naturally aligned, zero padded).
     pub keys: Vec<OutputArg>,
     pub value: Ty,
+    /// The parts of a tuple value; see [`OutputArg::items`].
+    pub value_items: Vec<OutputArg>,
     pub key_len_bytes: u32,
     pub value_len_bytes: u32,
     pub max_entries: u32,
@@ -193,6 +195,8 @@ pub struct OutputArg {
     pub ty: Ty,
     pub offset: u32,
     pub len_bytes: u32,
+    /// The parts of a tuple, their offsets counted from its own start; empty for anything else.
+    pub items: Vec<OutputArg>,
 }
 
 /// An argument of a helper or kfunc call.
@@ -206,6 +210,8 @@ pub enum Arg {
     Map(u32),
     /// The program's context.
     Context,
+    /// The id that the running kernel's BTF gives the struct of this name; looked up at load, like a kfunc's.
+    BtfType(Data),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

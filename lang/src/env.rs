@@ -74,6 +74,8 @@ pub enum Param {
     Word(&'static [&'static str]),
     /// A path of a message field.
     Path,
+    /// A scratch variable of type [`Ty::Dynptr`], by reference.
+    Dynptr,
 }
 
 /// What a call gives.

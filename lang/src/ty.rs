@@ -121,6 +121,8 @@ pub enum Ty {
     Username,
     /// `strftime`'s and `time`'s result, formatted when printed.
     Timestamp,
+    /// A view of memory that the verifier tracks (`struct bpf_dynptr`); trusted programs only, held in a scratch variable.
+    Dynptr,
 }
 
 impl Ty {
@@ -220,6 +222,7 @@ impl fmt::Display for Ty {
             Ty::USym => f.write_str("usym"),
             Ty::Username => f.write_str("username"),
             Ty::Timestamp => f.write_str("timestamp"),
+            Ty::Dynptr => f.write_str("dynptr"),
         }
     }
 }
