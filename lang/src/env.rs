@@ -100,6 +100,8 @@ pub struct Function {
     pub variadic: bool,
     pub returns: Returns,
     pub places: Places,
+    /// Gives the same for the same arguments and does nothing else: what a noise class may call.
+    pub pure: bool,
     /// A call that other programs notice (`signal`, `system`): wants `--unsafe`.
     pub is_unsafe: bool,
     pub doc: &'static str,

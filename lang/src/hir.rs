@@ -67,7 +67,10 @@ pub struct Map {
     pub name: String,
     /// One type a key; empty for a map without keys.
     pub keys: Vec<Ty>,
+    /// Integers are 64 bits wide, here and in keys.
     pub value: Ty,
+    /// What `let @m = hash(N)` said; else `Config::max_map_keys` holds.
+    pub max_entries: Option<u32>,
     pub span: Span,
 }
 
@@ -103,7 +106,8 @@ pub struct Clause {
 /// When a clause runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Header {
-    /// Kernel probes that share one argument layout.
+    /// Kernel probes of one kind that share one argument layout; where the clause reads no argument, any of one kind.
+    /// Layouts may still differ in `ArgsLayout::syscall`.
     Kernel(Vec<AttachPoint>),
     Message(MessageProbe),
     Rule(Rule),
@@ -217,7 +221,6 @@ pub enum ExprKind {
     Decimal(String),
     Nil,
     Null,
-    /// A regular expression or glob, checked; only as an argument of `Match`.
     Var(VarId),
     MapGet {
         map: MapId,
@@ -255,7 +258,9 @@ pub enum ExprKind {
         op: UnaryOp,
         value: Box<Expr>,
     },
-    /// Both sides have one type for arithmetic and comparison; the checker inserts casts.
+    /// Arithmetic is done in 64 bits: both sides and the result are `int64`, `uint64` or a duration; the checker inserts
+    /// casts. A comparison has one type on both sides, but for `nil` and `null`, which stand right and leave the left side
+    /// as it is; against a value of run-time kind the other side is cast to [`Ty::Any`]. Logic is on bools.
     Binary {
         op: BinaryOp,
         left: Box<Expr>,
@@ -341,6 +346,8 @@ pub enum Segment {
     Index(i64),
     /// A computed key or index.
     Key(Box<Expr>),
+    /// All values of a header, as a list: `headers["x"]`.
+    All(String),
 }
 
 /// A path that a rule speaks of: `body.items[*].updated_at`.
