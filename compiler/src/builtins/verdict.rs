@@ -1,0 +1,48 @@
+//! `deny`: the verdict of a cgroup hook that fails the system call with an error of choice.
+
+use reel_lang::env::{Function, Param, Places, Returns};
+
+use super::{I64, call};
+
+/// The errors that `deny` names (errno(3), the numbers that all of Linux's common platforms share).
+pub(crate) const ERRORS: &[(&str, i64)] = &[
+    ("EPERM", 1),
+    ("ENOENT", 2),
+    ("EIO", 5),
+    ("EACCES", 13),
+    ("EADDRINUSE", 98),
+    ("ENETUNREACH", 101),
+    ("ECONNRESET", 104),
+    ("ETIMEDOUT", 110),
+    ("ECONNREFUSED", 111),
+    ("EHOSTUNREACH", 113),
+];
+
+const WORDS: &[&str] = &[
+    "EPERM",
+    "ENOENT",
+    "EIO",
+    "EACCES",
+    "EADDRINUSE",
+    "ENETUNREACH",
+    "ECONNRESET",
+    "ETIMEDOUT",
+    "ECONNREFUSED",
+    "EHOSTUNREACH",
+];
+
+pub(super) fn functions() -> Vec<Function> {
+    vec![Function {
+        is_unsafe: true,
+        ..call(
+            "deny",
+            &[Param::Word(WORDS)],
+            Returns::Ty(I64),
+            Places::KERNEL,
+            [
+                "The verdict that fails the call with this error.",
+                "cgroup:connect4 /args.user_ip4 == 0/ { return deny(ECONNREFUSED); }",
+            ],
+        )
+    }]
+}
