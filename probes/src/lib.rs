@@ -7,6 +7,7 @@
 //! signature, and nothing here knows a protocol or a rule.
 
 pub mod cgroup;
+pub mod event;
 pub mod guard;
 pub mod spawn;
 mod sys;

@@ -1,1 +1,2 @@
-//! Placeholder.
+//! The reel program.
+pub mod capture;

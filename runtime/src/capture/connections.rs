@@ -1,0 +1,262 @@
+//! From the kernel's events to conversations: which bytes went which way on which connection, in order.
+//!
+//! A connection is accepted (`SYN_RECV` to `ESTABLISHED`: a client calls the app, [`Direction::In`]) or opened
+//! (`SYN_SENT` to `ESTABLISHED`: the app calls a dependency, [`Direction::Out`]). The state event tells the first sequence
+//! number of both ways, so a lost first run is a hole and not a late start; the last state tells the end. What the app sends
+//! is the request on one and the response on the other. Every byte is given once, in order, to a [`Sink`].
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use reel_lang::schema::{Direction, Side};
+use reel_probes::event::{Cookie, Data, Event, Flow, StateChange, Task, TcpState};
+
+use super::stream::{Piece, Stream};
+
+/// Names a connection of one capture, in the order in which they were opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(pub u32);
+
+/// The two ends of a connection, by what they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    pub direction: Direction,
+    pub server: SocketAddr,
+    pub client: SocketAddr,
+}
+
+/// When and by which thread bytes were moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// `CLOCK_MONOTONIC` nanoseconds.
+    pub time_ns: u64,
+    pub task: Task,
+}
+
+/// What has become known, in the order of the kernel's events.
+pub trait Sink {
+    /// The app listens here.
+    fn listening(&mut self, local: SocketAddr, moment: Moment);
+    /// A connection is established.
+    fn opened(&mut self, conn: ConnId, ends: Ends, moment: Moment);
+    /// The next piece of one side of a conversation.
+    fn piece(&mut self, conn: ConnId, side: Side, piece: Piece, moment: Moment);
+    /// No more will come from this side.
+    fn closed(&mut self, conn: ConnId, side: Side, moment: Moment);
+}
+
+/// What was lost, exactly: any of them above 0 makes a recording incomplete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Losses {
+    /// Bytes in holes of streams.
+    pub missing_bytes: u64,
+    /// Bytes on sockets whose opening was not seen.
+    pub unknown_socket_bytes: u64,
+}
+
+/// How much was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    pub connections: u64,
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+}
+
+#[derive(Debug)]
+struct Connection {
+    id: ConnId,
+    direction: Direction,
+    received: Stream,
+    sent: Stream,
+    sent_closed: bool,
+}
+
+impl Connection {
+    fn side(&self, flow: Flow) -> Side {
+        match (self.direction, flow) {
+            (Direction::In, Flow::Received) | (Direction::Out, Flow::Sent) => Side::Request,
+            _ => Side::Response,
+        }
+    }
+
+    fn stream(&mut self, flow: Flow) -> &mut Stream {
+        match flow {
+            Flow::Received => &mut self.received,
+            Flow::Sent => &mut self.sent,
+        }
+    }
+}
+
+/// The open connections of an app.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: HashMap<Cookie, Connection>,
+    next_id: u32,
+    losses: Losses,
+    totals: Totals,
+}
+
+impl Connections {
+    /// Takes one event of the capture program.
+    pub fn event(&mut self, event: &Event<'_>, sink: &mut impl Sink) {
+        match event {
+            Event::Data(data) => self.data(data, sink),
+            Event::State(change) => self.state(change, sink),
+        }
+    }
+
+    /// Ends every connection: the capture is over.
+    pub fn finish(&mut self, moment: Moment, sink: &mut impl Sink) {
+        let mut open: Vec<Connection> = self
+            .open
+            .drain()
+            .map(|(_, connection)| connection)
+            .collect();
+        open.sort_by_key(|connection| connection.id);
+        for connection in open {
+            self.end(connection, None, moment, sink);
+        }
+    }
+
+    /// What is missing so far.
+    pub fn losses(&self) -> Losses {
+        self.losses
+    }
+
+    /// What was captured so far, of connections that have ended.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    fn data(&mut self, data: &Data<'_>, sink: &mut impl Sink) {
+        let Some(connection) = self.open.get_mut(&data.cookie) else {
+            self.losses.unknown_socket_bytes += u64::from(data.total_len);
+            return;
+        };
+        let moment = Moment {
+            time_ns: data.time_ns,
+            task: data.task,
+        };
+        let (id, side) = (connection.id, connection.side(data.flow));
+        connection
+            .stream(data.flow)
+            .add(data.seq, data.bytes, data.total_len, &mut |piece| {
+                sink.piece(id, side, piece, moment);
+            });
+    }
+
+    fn state(&mut self, change: &StateChange, sink: &mut impl Sink) {
+        let moment = Moment {
+            time_ns: change.time_ns,
+            task: change.task,
+        };
+        match (change.old, change.new) {
+            (_, TcpState::Listen) => sink.listening(change.local, moment),
+            (TcpState::SynSent, TcpState::Established) => {
+                self.open(change, Direction::Out, moment, sink)
+            }
+            // A client that closes at once is in CLOSE_WAIT before the app accepts it.
+            (TcpState::SynRecv, TcpState::Established) => {
+                self.open(change, Direction::In, moment, sink)
+            }
+            (_, TcpState::FinWait1 | TcpState::LastAck) => self.sent_all(change, moment, sink),
+            (_, TcpState::Close) => {
+                if let Some(connection) = self.open.remove(&change.cookie) {
+                    self.end(connection, Some(change), moment, sink);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn open(
+        &mut self,
+        change: &StateChange,
+        direction: Direction,
+        moment: Moment,
+        sink: &mut impl Sink,
+    ) {
+        let id = ConnId(self.next_id);
+        self.next_id += 1;
+        self.totals.connections += 1;
+        let (mut received, mut sent) = (Stream::default(), Stream::default());
+        received.starts_at(change.copied_seq);
+        sent.starts_at(change.write_seq);
+        let (server, client) = match direction {
+            Direction::In => (change.local, change.remote),
+            Direction::Out => (change.remote, change.local),
+        };
+        let connection = Connection {
+            id,
+            direction,
+            received,
+            sent,
+            sent_closed: false,
+        };
+        if let Some(old) = self.open.insert(change.cookie, connection) {
+            self.end(old, None, moment, sink);
+        }
+        sink.opened(
+            id,
+            Ends {
+                direction,
+                server,
+                client,
+            },
+            moment,
+        );
+    }
+
+    /// The app has closed its way: everything it sent lies before `write_seq`.
+    fn sent_all(&mut self, change: &StateChange, moment: Moment, sink: &mut impl Sink) {
+        let Some(connection) = self.open.get_mut(&change.cookie) else {
+            return;
+        };
+        let (id, side) = (connection.id, connection.side(Flow::Sent));
+        connection.sent.reaches(change.write_seq, &mut |piece| {
+            sink.piece(id, side, piece, moment)
+        });
+        connection.sent_closed = true;
+        sink.closed(id, side, moment);
+    }
+
+    fn end(
+        &mut self,
+        mut connection: Connection,
+        last: Option<&StateChange>,
+        moment: Moment,
+        sink: &mut impl Sink,
+    ) {
+        for flow in [Flow::Received, Flow::Sent] {
+            let (id, side) = (connection.id, connection.side(flow));
+            let sent_closed = connection.sent_closed;
+            let stream = connection.stream(flow);
+            let mut give = |piece| sink.piece(id, side, piece, moment);
+            stream.finish(&mut give);
+            match (flow, last) {
+                // A FIN that was read counts one in copied_seq (tcp_recvmsg_locked), and is no byte of the stream.
+                (Flow::Received, Some(change))
+                    if stream.is_behind(change.copied_seq.wrapping_sub(1)) =>
+                {
+                    stream.reaches(change.copied_seq.wrapping_sub(1), &mut give);
+                }
+                (Flow::Sent, Some(change)) if !sent_closed => {
+                    stream.reaches(change.write_seq, &mut give)
+                }
+                _ => {}
+            }
+            self.losses.missing_bytes += stream.missing_bytes;
+            match flow {
+                Flow::Received => self.totals.received_bytes += stream.captured_bytes,
+                Flow::Sent => self.totals.sent_bytes += stream.captured_bytes,
+            }
+            if flow == Flow::Received || !sent_closed {
+                sink.closed(id, side, moment);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "connections_tests.rs"]
+mod tests;

@@ -1,0 +1,6 @@
+//! Live capture: the kernel's events become conversations.
+//!
+//! ring buffer record -> [`connections`] (which connection, which way) -> [`stream`] (order, holes) -> a protocol's codec.
+
+pub mod connections;
+pub mod stream;
