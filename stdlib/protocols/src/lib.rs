@@ -5,9 +5,15 @@
 //! a message belongs to) and [`Codec::encode`] (the message's bytes). This crate knows no socket, thread or clock; time is
 //! an input. `encode(decode(bytes)) == bytes`, or the message keeps its exact bytes beside the decoded fields.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+pub mod opaque;
+mod registry;
+
 use bytes::Bytes;
 use reel_lang::schema::{FieldId, Schema, Side, conn};
 use reel_lang::value::Value;
+pub use registry::{by_name, protocols, tag};
 
 /// Which slots the caller will read; a codec need not decode the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,28 +45,18 @@ impl Message {
     /// Makes an empty message of a schema.
     pub fn new(schema: &Schema, side: Side) -> Self {
         let own = schema.slots().saturating_sub(conn::COUNT as usize);
-        Message {
-            side,
-            fields: vec![Value::Nil; own],
-            exact: None,
-            wire_len: 0,
-        }
+        Message { side, fields: vec![Value::Nil; own], exact: None, wire_len: 0 }
     }
 
     /// Reads a field of the protocol; nil for a connection field, which the connection knows.
     pub fn field(&self, id: FieldId) -> &Value {
         const NIL: &Value = &Value::Nil;
-        id.0.checked_sub(conn::COUNT)
-            .and_then(|i| self.fields.get(i as usize))
-            .unwrap_or(NIL)
+        id.0.checked_sub(conn::COUNT).and_then(|i| self.fields.get(i as usize)).unwrap_or(NIL)
     }
 
     /// Writes a field of the protocol; a field that the schema lacks is left alone.
     pub fn put(&mut self, id: FieldId, value: Value) {
-        if let Some(slot) =
-            id.0.checked_sub(conn::COUNT)
-                .and_then(|i| self.fields.get_mut(i as usize))
-        {
+        if let Some(slot) = id.0.checked_sub(conn::COUNT).and_then(|i| self.fields.get_mut(i as usize)) {
             *slot = value;
         }
     }
@@ -80,6 +76,8 @@ pub enum Inference {
 pub enum Rest {
     /// More bytes may follow.
     Open,
+    /// More bytes may follow, but the other side has begun to speak: where messages have no bounds of their own, this ends one.
+    Turn,
     /// The sender has closed: what is here is all.
     Closed,
 }
@@ -113,6 +111,8 @@ pub enum Pairing {
     OneWay,
     /// The last response of the oldest open exchange.
     Closes,
+    /// As `Closes`, and what follows on the connection is no longer this protocol (HTTP 101, CONNECT).
+    Upgrades,
     /// A response that another will follow (HTTP 1xx).
     Interim,
     /// A message of the server that answers no request (Redis pub/sub): an exchange of its own, without request.
@@ -127,24 +127,31 @@ pub struct Unencodable {
     pub reason: String,
 }
 
+/// The schema that a file beside a codec declares.
+pub(crate) fn schema(text: &'static str) -> Schema {
+    // The build script has read the same text, so only an error in between could empty the schema; a test looks.
+    reel_lang::schema::parse(text).unwrap_or_else(|_| Schema {
+        protocol: String::new(),
+        doc: String::new(),
+        fields: Vec::new(),
+    })
+}
+
 /// One conversation (one connection) of a protocol, with what must be remembered between its messages.
 pub trait Codec: Send {
-    /// Cuts one message off the front of one direction's bytes.
+    /// Cuts one message off the front of one direction's bytes. After `Incomplete` the next call for this side has the same
+    /// bytes and more, so that a codec may remember how far it has looked.
     ///
     /// # Errors
     /// [`Malformed`] where no continuation could make the input valid.
-    fn frame(
-        &mut self,
-        side: Side,
-        input: &[u8],
-        rest: Rest,
-        demand: Demand,
-    ) -> Result<Frame, Malformed>;
+    fn frame(&mut self, side: Side, input: &[u8], rest: Rest, demand: Demand) -> Result<Frame, Malformed>;
 
-    /// The offset of the first place after the start where a message plainly begins, for going on after a hole.
-    fn find_boundary(&self, side: Side, input: &[u8]) -> Option<usize>;
+    /// The offset of the first place where a message plainly begins, for going on after a hole or invalid bytes; none where the
+    /// protocol has no such place, or it is still to come. Forgets what `frame` remembers of an unfinished message.
+    fn find_boundary(&mut self, side: Side, input: &[u8]) -> Option<usize>;
 
-    /// Tells what a message does to the open exchanges, and remembers what later messages need. Called once for each message, in order.
+    /// Tells what a message does to the open exchanges, and remembers what later messages need. Called once for each message, in
+    /// order, before the side's next `frame`.
     fn pair(&mut self, message: &Message) -> Pairing;
 
     /// Writes the message's bytes from its decoded fields; `exact` is the caller's business.
@@ -164,4 +171,17 @@ pub trait Protocol: Sync {
 
     /// Starts a conversation.
     fn codec(&self) -> Box<dyn Codec>;
+
+    /// Whether messages have bounds of their own; if not, a message is what one side says before the other speaks.
+    fn framed(&self) -> bool {
+        true
+    }
+
+    /// Computes the derived fields from the stored ones, as after a message was read from a recording or edited.
+    fn derive(&self, _message: &mut Message) {}
+
+    /// The wire tags that this protocol's values can carry.
+    fn tags(&self) -> &'static [&'static str] {
+        &[]
+    }
 }

@@ -1,0 +1,54 @@
+//! Writes each protocol's slot numbers from its schema file: `src/PROTO/schema.rr` becomes `OUT_DIR/PROTO.rs`.
+//!
+//! The schema reader is reel-lang's own, included by path: it uses the standard library alone, and a build dependency on
+//! the crate would build the whole language twice. A schema that cannot be read fails the build with its line and column.
+
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../lang/src/schema/model.rs"]
+mod model;
+#[allow(unreachable_pub)]
+#[path = "../../lang/src/schema/parse.rs"]
+mod parse;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use model::{Field, Schema, Side};
+
+fn main() -> io::Result<()> {
+    let source = Path::new("src");
+    println!("cargo::rerun-if-changed=src");
+    println!("cargo::rerun-if-changed=../../lang/src/schema");
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    for entry in fs::read_dir(source)? {
+        let folder = entry?.path();
+        let file = folder.join("schema.rr");
+        if !file.exists() {
+            continue;
+        }
+        let text = fs::read_to_string(&file)?;
+        let schema = parse::parse(&text).map_err(|error| io::Error::other(format!("{}:{error}", file.display())))?;
+        let name = folder.file_name().unwrap_or_default();
+        fs::write(out.join(name).with_extension("rs"), slots(&schema))?;
+    }
+    Ok(())
+}
+
+fn slots(schema: &Schema) -> String {
+    let mut text = String::new();
+    for side in [Side::Request, Side::Response] {
+        let _ = writeln!(text, "/// Slots of a {}'s fields.\n#[allow(dead_code)]\npub mod {0} {{", side.name());
+        text.push_str("    use reel_lang::schema::FieldId;\n");
+        for field in schema.fields.iter().filter(|field| field.side == Some(side)) {
+            text.push_str(&slot(field));
+        }
+        text.push_str("}\n");
+    }
+    text
+}
+
+fn slot(field: &Field) -> String {
+    let name = field.name.to_uppercase();
+    format!("    /// {}\n    pub const {name}: FieldId = FieldId({});\n", field.doc, field.id.0)
+}

@@ -1,0 +1,37 @@
+//! The protocols that reel knows. To add one: a folder with its schema and codec, a `mod` line, and a line here.
+
+use crate::{Protocol, opaque};
+
+static PROTOCOLS: &[&dyn Protocol] = &[&opaque::Tcp];
+
+/// Every protocol, in the order in which a stream's first bytes are tried; the last one, `tcp`, takes what is left.
+pub fn protocols() -> &'static [&'static dyn Protocol] {
+    PROTOCOLS
+}
+
+/// Finds a protocol by the name in headers of clauses, in any case.
+pub fn by_name(name: &str) -> Option<&'static dyn Protocol> {
+    PROTOCOLS.iter().copied().find(|protocol| protocol.schema().protocol.eq_ignore_ascii_case(name))
+}
+
+/// Finds a wire tag by its text, as a recording stores it.
+pub fn tag(name: &str) -> Option<&'static str> {
+    PROTOCOLS.iter().flat_map(|protocol| protocol.tags()).copied().find(|tag| *tag == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reel_lang::schema::{FieldId, conn};
+
+    #[test]
+    fn schemas_are_whole_and_their_fields_numbered() {
+        for protocol in protocols() {
+            let schema = protocol.schema();
+            assert!(schema.slots() > conn::COUNT as usize, "{}", schema.protocol);
+            assert!((0..).zip(&schema.fields).all(|(id, field)| field.id == FieldId(id)), "{}", schema.protocol);
+            assert!(by_name(&schema.protocol).is_some());
+        }
+        assert!(by_name("gopher").is_none());
+    }
+}
