@@ -2,10 +2,10 @@
 
 use reel_lang::env::{Function, Param, Places, Returns};
 
-use super::call;
+use super::{call, pure};
 
 pub(super) fn functions() -> Vec<Function> {
-    vec![call(
+    vec![pure(call(
         "bswap",
         &[Param::Int],
         Returns::Argument,
@@ -14,5 +14,5 @@ pub(super) fn functions() -> Vec<Function> {
             "The integer with its bytes in reverse order.",
             "begin { printf(\"%x\\n\", bswap((uint16)0x1234)); }",
         ],
-    )]
+    ))]
 }

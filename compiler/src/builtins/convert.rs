@@ -3,11 +3,11 @@
 use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::Ty;
 
-use super::call;
+use super::{call, pure};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
-        call(
+        pure(call(
             "int",
             &[Param::Value],
             Returns::Ty(Ty::Any),
@@ -16,8 +16,8 @@ pub(super) fn functions() -> Vec<Function> {
                 "The integer that a text holds, nil where it holds none.",
                 "http:request /int(query[\"page\"]) == 2/ { @ = count(); }",
             ],
-        ),
-        call(
+        )),
+        pure(call(
             "strftime",
             &[Param::LiteralStr, Param::Int],
             Returns::Ty(Ty::Timestamp),
@@ -26,6 +26,6 @@ pub(super) fn functions() -> Vec<Function> {
                 "The time of day of an `nsecs` value, by a strftime(3) format.",
                 "begin { printf(\"%s\\n\", strftime(\"%H:%M:%S\", nsecs)); }",
             ],
-        ),
+        )),
     ]
 }

@@ -3,7 +3,7 @@
 use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::Ty;
 
-use super::{U64, call};
+use super::{U64, call, pure};
 
 pub(super) fn functions() -> Vec<Function> {
     let on_entry = |name, doc, example| Function {
@@ -48,7 +48,7 @@ pub(super) fn functions() -> Vec<Function> {
             "Tells whether a map has an entry.",
             "begin { @m[1] = 2; if (has_key(@m[1])) { printf(\"yes\\n\"); } }",
         ),
-        call(
+        pure(call(
             "len",
             &[Param::Value],
             Returns::Ty(U64),
@@ -57,6 +57,6 @@ pub(super) fn functions() -> Vec<Function> {
                 "The number of elements of a list or map, or of bytes of a text; 0 for anything else.",
                 "http:response { @n = len(headers[\"set-cookie\"]); }",
             ],
-        ),
+        )),
     ]
 }

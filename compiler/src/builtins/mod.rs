@@ -129,9 +129,18 @@ fn call(
         variadic: false,
         returns,
         places,
+        pure: false,
         is_unsafe: false,
         doc,
         example,
+    }
+}
+
+/// Marks a function that gives the same for the same arguments and does nothing else.
+fn pure(function: Function) -> Function {
+    Function {
+        pure: true,
+        ..function
     }
 }
 

@@ -3,11 +3,11 @@
 use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::Ty;
 
-use super::{I64, U64, call};
+use super::{I64, U64, call, pure};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
-        call(
+        pure(call(
             "strncmp",
             &[Param::Str, Param::Str, Param::LiteralInt],
             Returns::Ty(I64),
@@ -16,8 +16,8 @@ pub(super) fn functions() -> Vec<Function> {
                 "Compares at most `n` bytes of two texts: 0 where they are equal, else 1.",
                 "begin { if (strncmp(\"abc\", \"abd\", 2) == 0) { printf(\"same\\n\"); } }",
             ],
-        ),
-        call(
+        )),
+        pure(call(
             "strlen",
             &[Param::Str],
             Returns::Ty(U64),
@@ -26,8 +26,8 @@ pub(super) fn functions() -> Vec<Function> {
                 "The number of bytes of a text.",
                 "begin { printf(\"%d\\n\", strlen(\"abc\")); }",
             ],
-        ),
-        call(
+        )),
+        pure(call(
             "strcontains",
             &[Param::Str, Param::Str],
             Returns::Ty(Ty::Bool),
@@ -36,8 +36,8 @@ pub(super) fn functions() -> Vec<Function> {
                 "Tells whether the first text contains the second.",
                 "begin { if (strcontains(\"abcd\", \"bc\")) { printf(\"yes\\n\"); } }",
             ],
-        ),
-        call(
+        )),
+        pure(call(
             "lower",
             &[Param::Str],
             Returns::Ty(Ty::Str),
@@ -46,8 +46,8 @@ pub(super) fn functions() -> Vec<Function> {
                 "The text with ASCII letters in lower case.",
                 "http:request { @[lower(host)] = count(); }",
             ],
-        ),
-        call(
+        )),
+        pure(call(
             "upper",
             &[Param::Str],
             Returns::Ty(Ty::Str),
@@ -56,6 +56,6 @@ pub(super) fn functions() -> Vec<Function> {
                 "The text with ASCII letters in upper case.",
                 "redis:request { @[upper(command)] = count(); }",
             ],
-        ),
+        )),
     ]
 }
