@@ -53,7 +53,8 @@ pub enum RegTy {
     Bool,
     /// An address as a number: reading through it needs [`Inst::Probe`].
     Address(Space),
-    /// A kernel pointer whose type the verifier knows (arguments of `tp_btf` programs and what they lead to): plain loads.
+    /// A pointer whose type the verifier knows (arguments of `tp_btf` programs and what they lead to): plain loads. It may
+    /// be compared, and a constant added.
     Btf,
     /// A view of a message value (`reel_lang::schema::Slot`); native only.
     Value,
@@ -397,6 +398,12 @@ pub enum Inst {
         offset: u32,
         src: Reg,
     },
+    /// Stores through a pointer that the verifier knows: a map's value, a hook's option buffer. The size is that of `src`.
+    Put {
+        base: Reg,
+        offset: u32,
+        src: Reg,
+    },
 
     // ---- native
     /// A view of a field of the flat record.
@@ -516,7 +523,8 @@ impl Inst {
             | Inst::ProbeStr { .. }
             | Inst::Helper { .. }
             | Inst::Kfunc { .. }
-            | Inst::SetContext { .. } => Sides::Kernel,
+            | Inst::SetContext { .. }
+            | Inst::Put { .. } => Sides::Kernel,
             Inst::Field { .. }
             | Inst::Text { .. }
             | Inst::TextEqual { .. }
