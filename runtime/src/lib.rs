@@ -1,2 +1,5 @@
-//! The reel program.
+//! The reel program: command line, engine, record, recording, replay, report.
+
 pub mod capture;
+pub mod cli;
+pub mod exit;

@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The `reel` binary: everything is in the library beside it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    reel::cli::main()
+}

@@ -107,11 +107,7 @@ impl Connections {
 
     /// Ends every connection: the capture is over.
     pub fn finish(&mut self, moment: Moment, sink: &mut impl Sink) {
-        let mut open: Vec<Connection> = self
-            .open
-            .drain()
-            .map(|(_, connection)| connection)
-            .collect();
+        let mut open: Vec<Connection> = self.open.drain().map(|(_, connection)| connection).collect();
         open.sort_by_key(|connection| connection.id);
         for connection in open {
             self.end(connection, None, moment, sink);
@@ -133,32 +129,20 @@ impl Connections {
             self.losses.unknown_socket_bytes += u64::from(data.total_len);
             return;
         };
-        let moment = Moment {
-            time_ns: data.time_ns,
-            task: data.task,
-        };
+        let moment = Moment { time_ns: data.time_ns, task: data.task };
         let (id, side) = (connection.id, connection.side(data.flow));
-        connection
-            .stream(data.flow)
-            .add(data.seq, data.bytes, data.total_len, &mut |piece| {
-                sink.piece(id, side, piece, moment);
-            });
+        connection.stream(data.flow).add(data.seq, data.bytes, data.total_len, &mut |piece| {
+            sink.piece(id, side, piece, moment);
+        });
     }
 
     fn state(&mut self, change: &StateChange, sink: &mut impl Sink) {
-        let moment = Moment {
-            time_ns: change.time_ns,
-            task: change.task,
-        };
+        let moment = Moment { time_ns: change.time_ns, task: change.task };
         match (change.old, change.new) {
             (_, TcpState::Listen) => sink.listening(change.local, moment),
-            (TcpState::SynSent, TcpState::Established) => {
-                self.open(change, Direction::Out, moment, sink)
-            }
+            (TcpState::SynSent, TcpState::Established) => self.open(change, Direction::Out, moment, sink),
             // A client that closes at once is in CLOSE_WAIT before the app accepts it.
-            (TcpState::SynRecv, TcpState::Established) => {
-                self.open(change, Direction::In, moment, sink)
-            }
+            (TcpState::SynRecv, TcpState::Established) => self.open(change, Direction::In, moment, sink),
             (_, TcpState::FinWait1 | TcpState::LastAck) => self.sent_all(change, moment, sink),
             (_, TcpState::Close) => {
                 if let Some(connection) = self.open.remove(&change.cookie) {
@@ -169,13 +153,7 @@ impl Connections {
         }
     }
 
-    fn open(
-        &mut self,
-        change: &StateChange,
-        direction: Direction,
-        moment: Moment,
-        sink: &mut impl Sink,
-    ) {
+    fn open(&mut self, change: &StateChange, direction: Direction, moment: Moment, sink: &mut impl Sink) {
         let id = ConnId(self.next_id);
         self.next_id += 1;
         self.totals.connections += 1;
@@ -186,25 +164,11 @@ impl Connections {
             Direction::In => (change.local, change.remote),
             Direction::Out => (change.remote, change.local),
         };
-        let connection = Connection {
-            id,
-            direction,
-            received,
-            sent,
-            sent_closed: false,
-        };
+        let connection = Connection { id, direction, received, sent, sent_closed: false };
         if let Some(old) = self.open.insert(change.cookie, connection) {
             self.end(old, None, moment, sink);
         }
-        sink.opened(
-            id,
-            Ends {
-                direction,
-                server,
-                client,
-            },
-            moment,
-        );
+        sink.opened(id, Ends { direction, server, client }, moment);
     }
 
     /// The app has closed its way: everything it sent lies before `write_seq`.
@@ -213,20 +177,12 @@ impl Connections {
             return;
         };
         let (id, side) = (connection.id, connection.side(Flow::Sent));
-        connection.sent.reaches(change.write_seq, &mut |piece| {
-            sink.piece(id, side, piece, moment)
-        });
+        connection.sent.reaches(change.write_seq, &mut |piece| sink.piece(id, side, piece, moment));
         connection.sent_closed = true;
         sink.closed(id, side, moment);
     }
 
-    fn end(
-        &mut self,
-        mut connection: Connection,
-        last: Option<&StateChange>,
-        moment: Moment,
-        sink: &mut impl Sink,
-    ) {
+    fn end(&mut self, mut connection: Connection, last: Option<&StateChange>, moment: Moment, sink: &mut impl Sink) {
         for flow in [Flow::Received, Flow::Sent] {
             let (id, side) = (connection.id, connection.side(flow));
             let sent_closed = connection.sent_closed;
@@ -235,14 +191,10 @@ impl Connections {
             stream.finish(&mut give);
             match (flow, last) {
                 // A FIN that was read counts one in copied_seq (tcp_recvmsg_locked), and is no byte of the stream.
-                (Flow::Received, Some(change))
-                    if stream.is_behind(change.copied_seq.wrapping_sub(1)) =>
-                {
+                (Flow::Received, Some(change)) if stream.is_behind(change.copied_seq.wrapping_sub(1)) => {
                     stream.reaches(change.copied_seq.wrapping_sub(1), &mut give);
                 }
-                (Flow::Sent, Some(change)) if !sent_closed => {
-                    stream.reaches(change.write_seq, &mut give)
-                }
+                (Flow::Sent, Some(change)) if !sent_closed => stream.reaches(change.write_seq, &mut give),
                 _ => {}
             }
             self.losses.missing_bytes += stream.missing_bytes;

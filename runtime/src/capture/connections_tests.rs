@@ -12,39 +12,21 @@ impl Sink for Transcript {
         let _ = writeln!(self.0, "listening {local}");
     }
     fn opened(&mut self, conn: ConnId, ends: Ends, _: Moment) {
-        let _ = writeln!(
-            self.0,
-            "{} opened {} server {}",
-            conn.0,
-            ends.direction.name(),
-            ends.server
-        );
+        let _ = writeln!(self.0, "{} opened {} server {}", conn.0, ends.direction.name(), ends.server);
     }
     fn piece(&mut self, conn: ConnId, side: Side, piece: Piece, moment: Moment) {
         let text = match piece {
             Piece::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Piece::Hole(len) => format!("[hole of {len}]"),
         };
-        let _ = writeln!(
-            self.0,
-            "{} {} {text} by {}",
-            conn.0,
-            side.name(),
-            moment.task.tid
-        );
+        let _ = writeln!(self.0, "{} {} {text} by {}", conn.0, side.name(), moment.task.tid);
     }
     fn closed(&mut self, conn: ConnId, side: Side, _: Moment) {
         let _ = writeln!(self.0, "{} {} closed", conn.0, side.name());
     }
 }
 
-fn state(
-    cookie: u64,
-    old: TcpState,
-    new: TcpState,
-    write_seq: u32,
-    copied_seq: u32,
-) -> Event<'static> {
+fn state(cookie: u64, old: TcpState, new: TcpState, write_seq: u32, copied_seq: u32) -> Event<'static> {
     Event::State(StateChange {
         time_ns: 1,
         cookie: Cookie(cookie),
@@ -75,13 +57,7 @@ fn check(events: &[Event<'_>], expect: &str, losses: Losses) {
     for event in events {
         connections.event(event, &mut transcript);
     }
-    connections.finish(
-        Moment {
-            time_ns: 3,
-            task: Task { tgid: 0, tid: 0 },
-        },
-        &mut transcript,
-    );
+    connections.finish(Moment { time_ns: 3, task: Task { tgid: 0, tid: 0 } }, &mut transcript);
     assert_eq!(transcript.0, expect);
     assert_eq!(connections.losses(), losses);
 }
@@ -107,15 +83,9 @@ fn an_accepted_connection_is_in() {
 #[test]
 fn a_lost_first_run_is_a_hole() {
     check(
-        &[
-            state(1, TcpState::SynSent, TcpState::Established, 500, 100),
-            data(1, Flow::Sent, 502, "k"),
-        ],
+        &[state(1, TcpState::SynSent, TcpState::Established, 500, 100), data(1, Flow::Sent, 502, "k")],
         "0 opened out server 127.0.0.1:40000\n0 response closed\n0 request [hole of 2] by 0\n0 request k by 0\n0 request closed\n",
-        Losses {
-            missing_bytes: 2,
-            unknown_socket_bytes: 0,
-        },
+        Losses { missing_bytes: 2, unknown_socket_bytes: 0 },
     );
 }
 
@@ -129,21 +99,11 @@ fn a_lost_last_run_is_a_hole() {
             state(1, TcpState::FinWait2, TcpState::Close, 507, 104),
         ],
         "0 opened in server 127.0.0.1:8080\n0 request ask by 7\n0 response [hole of 6] by 9\n0 response closed\n0 request closed\n",
-        Losses {
-            missing_bytes: 6,
-            unknown_socket_bytes: 0,
-        },
+        Losses { missing_bytes: 6, unknown_socket_bytes: 0 },
     );
 }
 
 #[test]
 fn bytes_of_an_unknown_socket_are_counted() {
-    check(
-        &[data(3, Flow::Sent, 0, "lost")],
-        "",
-        Losses {
-            missing_bytes: 0,
-            unknown_socket_bytes: 4,
-        },
-    );
+    check(&[data(3, Flow::Sent, 0, "lost")], "", Losses { missing_bytes: 0, unknown_socket_bytes: 4 });
 }

@@ -46,9 +46,7 @@ struct Run {
 impl Run {
     /// Drops `n` bytes from the front.
     fn cut_front(mut self, n: u64) -> Run {
-        let kept = usize::try_from(n)
-            .unwrap_or(usize::MAX)
-            .min(self.bytes.len());
+        let kept = usize::try_from(n).unwrap_or(usize::MAX).min(self.bytes.len());
         self.bytes.drain(..kept);
         self.total_len = self.total_len.saturating_sub(n);
         self
@@ -64,10 +62,7 @@ impl Stream {
     /// Adds a run of bytes and gives out what is in order now.
     pub fn add(&mut self, seq: u32, bytes: &[u8], total_len: u32, out: &mut impl FnMut(Piece)) {
         let offset = self.offset(seq);
-        let run = Run {
-            bytes: bytes.to_vec(),
-            total_len: u64::from(total_len).max(bytes.len() as u64),
-        };
+        let run = Run { bytes: bytes.to_vec(), total_len: u64::from(total_len).max(bytes.len() as u64) };
         let late = self.next.saturating_sub(offset);
         if late >= run.total_len {
             return;
@@ -119,9 +114,7 @@ impl Stream {
         self.pending_bytes += run.bytes.len();
         match self.pending.get(&offset) {
             // The longer of two runs at one place holds the other.
-            Some(other) if other.total_len >= run.total_len => {
-                self.pending_bytes -= run.bytes.len()
-            }
+            Some(other) if other.total_len >= run.total_len => self.pending_bytes -= run.bytes.len(),
             _ => {
                 if let Some(old) = self.pending.insert(offset, run) {
                     self.pending_bytes -= old.bytes.len();
@@ -219,32 +212,17 @@ mod tests {
 
     #[test]
     fn a_run_that_comes_twice_comes_out_once() {
-        check(
-            None,
-            &[(100, "abc", 3), (100, "abcde", 5), (105, "f", 1)],
-            None,
-            "abcdef",
-        );
+        check(None, &[(100, "abc", 3), (100, "abcde", 5), (105, "f", 1)], None, "abcdef");
     }
 
     #[test]
     fn runs_out_of_order_are_put_in_order() {
-        check(
-            Some(100),
-            &[(103, "def", 3), (106, "g", 1), (100, "abc", 3)],
-            None,
-            "abcdefg",
-        );
+        check(Some(100), &[(103, "def", 3), (106, "g", 1), (100, "abc", 3)], None, "abcdefg");
     }
 
     #[test]
     fn sequence_numbers_wrap() {
-        check(
-            None,
-            &[(u32::MAX - 1, "abcd", 4), (2, "ef", 2)],
-            None,
-            "abcdef",
-        );
+        check(None, &[(u32::MAX - 1, "abcd", 4), (2, "ef", 2)], None, "abcdef");
     }
 
     #[test]
@@ -272,15 +250,10 @@ mod tests {
         stream.starts_at(0);
         let (mut holes, mut bytes) = (0, 0);
         for i in 0..6u32 {
-            stream.add(
-                10 + (i << 20),
-                &vec![0; 1 << 20],
-                1 << 20,
-                &mut |piece| match piece {
-                    Piece::Hole(len) => holes += len,
-                    Piece::Bytes(b) => bytes += b.len(),
-                },
-            );
+            stream.add(10 + (i << 20), &vec![0; 1 << 20], 1 << 20, &mut |piece| match piece {
+                Piece::Hole(len) => holes += len,
+                Piece::Bytes(b) => bytes += b.len(),
+            });
         }
         assert_eq!((holes, bytes), (10, 6 << 20));
     }

@@ -1,0 +1,149 @@
+//! The command line: what can be asked, and where each command lives.
+//!
+//! One command is one file. A command returns an [`Exit`] or a [`Failure`], which is printed here, once, with its remedy.
+//! Text for people goes to standard error, so that standard output is the program's own.
+
+mod check;
+mod debug;
+mod demo;
+mod doctor;
+mod plan;
+mod record;
+mod repl;
+mod replay;
+mod show;
+pub mod sources;
+mod trace;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::exit::{Exit, Failure};
+
+/// What every command gives.
+pub type Outcome = Result<Exit, Failure>;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "reel",
+    version,
+    about = "Records what a service exchanges with the world, replays it as a test, and traces Linux, in one language",
+    after_help = "Examples:\n  \
+        reel record -o recordings/shop -- ./server      record until Ctrl-C\n  \
+        reel replay recordings/shop -- ./server         replay it, every dependency mocked\n  \
+        reel -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'\n  \
+        reel -e 'http:exchange { @[method, path] = hist(latency); }' -c ./server\n  \
+        reel                                            an interactive prompt",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    trace: trace::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Record a service: start it, watch its traffic from inside the kernel, write a recording.
+    Record(record::Args),
+    /// Replay a recording as tests, with every dependency mocked.
+    Replay(replay::Args),
+    /// Check rule files and scripts without running them.
+    Check(check::Args),
+    /// Show where each part of a script runs, and why.
+    Plan(plan::Args),
+    /// Show a recording, or one of its tests.
+    Show(show::Args),
+    /// Show what this machine can do, and what is missing.
+    Doctor(doctor::Args),
+    /// See it work: record and replay a small service that comes with reel.
+    Demo(demo::Args),
+    /// Start the interactive prompt.
+    Repl(repl::Args),
+    /// Show what a stage of the compiler made of a script.
+    Debug(debug::Args),
+    /// The guardian of a recording or replay (started by reel itself).
+    #[command(name = "__guard", hide = true)]
+    Guard {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
+    /// The small service of the demonstration (started by reel itself).
+    #[command(name = "__demo-app", hide = true)]
+    DemoApp {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// The small store of the demonstration (started by reel itself).
+    #[command(name = "__demo-store", hide = true)]
+    DemoStore {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// Output for people, or for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    /// JSON lines.
+    Json,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Passed });
+        }
+    };
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            report(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Outcome {
+    match cli.command {
+        None if cli.trace.is_empty() && std::io::stdin().is_terminal() => repl::run(repl::Args::default()),
+        None => trace::run(cli.trace),
+        Some(Command::Record(args)) => record::run(args),
+        Some(Command::Replay(args)) => replay::run(args),
+        Some(Command::Check(args)) => check::run(args),
+        Some(Command::Plan(args)) => plan::run(args),
+        Some(Command::Show(args)) => show::run(args),
+        Some(Command::Doctor(args)) => doctor::run(args),
+        Some(Command::Demo(args)) => demo::run(args),
+        Some(Command::Repl(args)) => repl::run(args),
+        Some(Command::Debug(args)) => debug::run(args),
+        Some(Command::Guard { args }) => Ok(Exit::Code(guard(&args))),
+        Some(Command::DemoApp { args }) => demo::app(&args),
+        Some(Command::DemoStore { args }) => demo::store(&args),
+    }
+}
+
+fn guard(args: &[std::ffi::OsString]) -> u8 {
+    u8::try_from(reel_probes::guard::guard_main(args)).unwrap_or(u8::MAX)
+}
+
+/// Prints a failure: `reel: what happened`, then what to do.
+fn report(failure: &Failure) {
+    let mut err = anstream::stderr();
+    let bold = anstyle::Style::new().bold();
+    let red = bold.fg_color(Some(anstyle::AnsiColor::Red.into()));
+    if !failure.message.is_empty() {
+        let _ = writeln!(err, "{bold}reel:{bold:#} {red}error:{red:#} {}", failure.message);
+    }
+    if let Some(remedy) = &failure.remedy {
+        let _ = writeln!(err, "  {bold}help:{bold:#} {remedy}");
+    }
+}

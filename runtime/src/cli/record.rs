@@ -1,0 +1,53 @@
+//! `reel record`: start the app, capture what it exchanges, write a recording.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+use super::Outcome;
+use crate::exit::{Exit, Failure};
+
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    reel record -- ./server                                    until Ctrl-C\n  \
+    reel record --drive ./client.sh -- ./server                until the client exits\n  \
+    reel record -r checkout.rr -o recordings/checkout -- python app.py")]
+pub struct Args {
+    /// A rule file; may be given several times.
+    #[arg(short = 'r', long = "rules", value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+    /// Where the recording goes: a directory that does not exist yet.
+    #[arg(short, long, value_name = "DIR", default_value = "recordings/recording")]
+    pub output: PathBuf,
+    /// A command to run as soon as the app listens; its exit ends the recording.
+    #[arg(long, value_name = "CMD")]
+    pub drive: Option<String>,
+    /// Replace an existing recording.
+    #[arg(long)]
+    pub force: bool,
+    /// How long the app may take to listen, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub listen_timeout: u64,
+    /// Whose exit status reel gives.
+    #[arg(long, value_enum, default_value_t = ExitStatus::Reel)]
+    pub exit_status: ExitStatus,
+    /// The size of the kernel's event ring: 2 to 8 MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=8))]
+    pub ring_mib: u32,
+    /// The app and its arguments.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// Whose exit status a recording gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExitStatus {
+    Reel,
+    App,
+}
+
+/// Runs the command.
+pub fn run(_args: Args) -> Outcome {
+    Err(Failure::new(Exit::Usage, "this command is not built yet"))
+}
