@@ -9,6 +9,10 @@
 //! Invariants, which `verify` checks: every register is written before it is read on every path; operands have the types
 //! that the instruction wants; accesses to buffers are in bounds; every block ends in one terminator.
 
+pub mod parse;
+pub mod text;
+pub mod verify;
+
 use std::fmt;
 
 use reel_lang::hir::{MapId, Pattern};
@@ -58,6 +62,21 @@ pub enum RegTy {
     Btf,
     /// A view of a message value (`reel_lang::schema::Slot`); native only.
     Value,
+}
+
+impl RegTy {
+    /// The integer type that a scalar is held as; none for a value.
+    pub fn int(self) -> Option<IntTy> {
+        match self {
+            RegTy::Int(int) => Some(int),
+            RegTy::Bool => Some(IntTy {
+                bits: 8,
+                signed: false,
+            }),
+            RegTy::Address(_) | RegTy::Btf => Some(IntTy::U64),
+            RegTy::Value => None,
+        }
+    }
 }
 
 /// A place in a buffer.
@@ -514,6 +533,82 @@ pub enum Sides {
 }
 
 impl Inst {
+    /// The register that this instruction writes.
+    pub fn dst(&self) -> Option<Reg> {
+        match self {
+            Inst::Const { dst, .. }
+            | Inst::Copy { dst, .. }
+            | Inst::Unary { dst, .. }
+            | Inst::Binary { dst, .. }
+            | Inst::Compare { dst, .. }
+            | Inst::Cast { dst, .. }
+            | Inst::Load { dst, .. }
+            | Inst::EqualBuf { dst, .. }
+            | Inst::Context { dst, .. }
+            | Inst::Follow { dst, .. }
+            | Inst::Field { dst, .. }
+            | Inst::Text { dst, .. }
+            | Inst::TextEqual { dst, .. }
+            | Inst::CompareInt { dst, .. }
+            | Inst::Matches { dst, .. }
+            | Inst::Path { dst, .. }
+            | Inst::ToInt { dst, .. }
+            | Inst::FromInt { dst, .. }
+            | Inst::IsNil { dst, .. } => Some(*dst),
+            Inst::MapGet { found: dst, .. }
+            | Inst::MapDelete { found: dst, .. }
+            | Inst::Probe { failed: dst, .. }
+            | Inst::ProbeStr { dst, .. }
+            | Inst::Helper { dst, .. }
+            | Inst::Kfunc { dst, .. }
+            | Inst::Host { dst, .. } => *dst,
+            Inst::Zero { .. }
+            | Inst::SetData { .. }
+            | Inst::Store { .. }
+            | Inst::CopyBuf { .. }
+            | Inst::MapSet { .. }
+            | Inst::MapAdd { .. }
+            | Inst::MapAggregate { .. }
+            | Inst::Emit { .. }
+            | Inst::SetContext { .. } => None,
+        }
+    }
+
+    /// The registers that this instruction reads, in the order of the text form.
+    pub fn reads(&self) -> Vec<Reg> {
+        let arg_regs = |args: &[Arg]| {
+            let reg = |arg: &Arg| match arg {
+                Arg::Reg(reg) => Some(*reg),
+                _ => None,
+            };
+            args.iter().filter_map(reg).collect()
+        };
+        match self {
+            Inst::Copy { src, .. }
+            | Inst::Unary { src, .. }
+            | Inst::Cast { src, .. }
+            | Inst::Store { src, .. }
+            | Inst::SetContext { src, .. }
+            | Inst::FromInt { src, .. } => vec![*src],
+            Inst::Binary { left, right, .. } | Inst::Compare { left, right, .. } => {
+                vec![*left, *right]
+            }
+            Inst::MapAdd { delta, .. } => vec![*delta],
+            Inst::MapAggregate { value, .. } => value.iter().copied().collect(),
+            Inst::Follow { base, .. } => vec![*base],
+            Inst::Probe { address, .. } | Inst::ProbeStr { address, .. } => vec![*address],
+            Inst::Helper { args, .. } | Inst::Kfunc { args, .. } => arg_regs(args),
+            Inst::TextEqual { value, .. }
+            | Inst::Matches { value, .. }
+            | Inst::Path { value, .. }
+            | Inst::ToInt { value, .. }
+            | Inst::IsNil { value, .. } => vec![*value],
+            Inst::CompareInt { value, number, .. } => vec![*value, *number],
+            Inst::Host { args, .. } => args.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Where this instruction can run.
     pub fn sides(&self) -> Sides {
         match self {
