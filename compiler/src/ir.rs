@@ -69,10 +69,7 @@ impl RegTy {
     pub fn int(self) -> Option<IntTy> {
         match self {
             RegTy::Int(int) => Some(int),
-            RegTy::Bool => Some(IntTy {
-                bits: 8,
-                signed: false,
-            }),
+            RegTy::Bool => Some(IntTy { bits: 8, signed: false }),
             RegTy::Address(_) | RegTy::Btf => Some(IntTy::U64),
             RegTy::Value => None,
         }
@@ -570,7 +567,8 @@ impl Inst {
             | Inst::MapAdd { .. }
             | Inst::MapAggregate { .. }
             | Inst::Emit { .. }
-            | Inst::SetContext { .. } => None,
+            | Inst::SetContext { .. }
+            | Inst::Put { .. } => None,
         }
     }
 
@@ -603,6 +601,7 @@ impl Inst {
             | Inst::Path { value, .. }
             | Inst::ToInt { value, .. }
             | Inst::IsNil { value, .. } => vec![*value],
+            Inst::Put { base, src, .. } => vec![*base, *src],
             Inst::CompareInt { value, number, .. } => vec![*value, *number],
             Inst::Host { args, .. } => args.clone(),
             _ => Vec::new(),

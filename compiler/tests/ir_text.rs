@@ -85,6 +85,7 @@ block1:
   v0 = helper 14()
   kfunc "bpf_dynptr_from_skb"(v0, btf data0)
   setcontext 4, v1
+  put v4, 8, v1
   jump block2
 block2:
   v5 = field 12
@@ -129,10 +130,7 @@ fn text_comes_back_as_it_was() -> anyhow::Result<()> {
 
 #[test]
 fn comments_and_layout_do_not_matter() -> anyhow::Result<()> {
-    let spaced = ALL
-        .lines()
-        .map(|line| format!("   {line}   ; a comment with \"quotes\"\n\n"))
-        .collect::<String>();
+    let spaced = ALL.lines().map(|line| format!("   {line}   ; a comment with \"quotes\"\n\n")).collect::<String>();
     assert_eq!(parse(&spaced)?, parse(ALL)?);
     Ok(())
 }

@@ -10,9 +10,6 @@ pub(super) fn functions() -> Vec<Function> {
         &[Param::Int],
         Returns::Argument,
         Places::KERNEL,
-        [
-            "The integer with its bytes in reverse order.",
-            "begin { printf(\"%x\\n\", bswap((uint16)0x1234)); }",
-        ],
+        ["The integer with its bytes in reverse order.", "begin { printf(\"%x\\n\", bswap((uint16)0x1234)); }"],
     ))]
 }

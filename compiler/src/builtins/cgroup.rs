@@ -5,10 +5,5 @@ use reel_lang::env::{Builtin, Places};
 use super::{U64, value};
 
 pub(super) fn values() -> Vec<Builtin> {
-    vec![value(
-        "cgroup",
-        U64,
-        Places::KERNEL,
-        "The id of the current cgroup (v2).",
-    )]
+    vec![value("cgroup", U64, Places::KERNEL, "The id of the current cgroup (v2).")]
 }

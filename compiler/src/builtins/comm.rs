@@ -9,10 +9,5 @@ use super::value;
 pub(crate) const COMM_LEN_BYTES: u32 = 16;
 
 pub(super) fn values() -> Vec<Builtin> {
-    vec![value(
-        "comm",
-        Ty::Str,
-        Places::KERNEL,
-        "The name of the current thread.",
-    )]
+    vec![value("comm", Ty::Str, Places::KERNEL, "The name of the current thread.")]
 }

@@ -9,13 +9,7 @@ pub(super) fn functions() -> Vec<Function> {
     let on_entry = |name, doc, example| Function {
         // The older spelling `delete(@m, key)` gives the key apart.
         optional: 1,
-        ..call(
-            name,
-            &[Param::MapEntry, Param::Value],
-            Returns::Ty(Ty::Bool),
-            Places::BOTH,
-            [doc, example],
-        )
+        ..call(name, &[Param::MapEntry, Param::Value], Returns::Ty(Ty::Bool), Places::BOTH, [doc, example])
     };
     vec![
         call(
@@ -23,26 +17,16 @@ pub(super) fn functions() -> Vec<Function> {
             &[Param::Map],
             Returns::Nothing,
             Places::BOTH,
-            [
-                "Removes every entry of a map.",
-                "interval:s:1 { print(@m); clear(@m); }",
-            ],
+            ["Removes every entry of a map.", "interval:s:1 { print(@m); clear(@m); }"],
         ),
         call(
             "zero",
             &[Param::Map],
             Returns::Nothing,
             Places::BOTH,
-            [
-                "Sets every value of a map to zero.",
-                "interval:s:1 { print(@m); zero(@m); }",
-            ],
+            ["Sets every value of a map to zero.", "interval:s:1 { print(@m); zero(@m); }"],
         ),
-        on_entry(
-            "delete",
-            "Removes an entry, and tells whether it was there.",
-            "begin { @m[1] = 2; delete(@m[1]); }",
-        ),
+        on_entry("delete", "Removes an entry, and tells whether it was there.", "begin { @m[1] = 2; delete(@m[1]); }"),
         on_entry(
             "has_key",
             "Tells whether a map has an entry.",

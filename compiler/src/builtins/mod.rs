@@ -65,24 +65,13 @@ struct Registry {
 }
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
-    let values: HashMap<_, _> = VALUES
-        .iter()
-        .flat_map(|file| file())
-        .map(|value| (value.name, value))
-        .collect();
-    let functions: HashMap<_, _> = FUNCTIONS
-        .iter()
-        .flat_map(|file| file())
-        .map(|function| (function.name, function))
-        .collect();
+    let values: HashMap<_, _> = VALUES.iter().flat_map(|file| file()).map(|value| (value.name, value)).collect();
+    let functions: HashMap<_, _> =
+        FUNCTIONS.iter().flat_map(|file| file()).map(|function| (function.name, function)).collect();
     let mut names: Vec<_> = values.keys().chain(functions.keys()).copied().collect();
     names.sort_unstable();
     names.dedup();
-    Registry {
-        values,
-        functions,
-        names,
-    }
+    Registry { values, functions, names }
 });
 
 /// Finds a value by name.
@@ -106,12 +95,7 @@ const U32: Ty = Ty::Int(IntTy::U32);
 
 /// Declares a value.
 fn value(name: &'static str, ty: Ty, places: Places, doc: &'static str) -> Builtin {
-    Builtin {
-        name,
-        ty,
-        places,
-        doc,
-    }
+    Builtin { name, ty, places, doc }
 }
 
 /// Declares a function whose parameters are all required.
@@ -138,10 +122,7 @@ fn call(
 
 /// Marks a function that gives the same for the same arguments and does nothing else.
 fn pure(function: Function) -> Function {
-    Function {
-        pure: true,
-        ..function
-    }
+    Function { pure: true, ..function }
 }
 
 #[cfg(test)]
@@ -159,11 +140,7 @@ mod tests {
     #[test]
     fn optional_parameters_are_among_the_parameters() {
         for function in REGISTRY.functions.values() {
-            assert!(
-                function.optional <= function.params.len(),
-                "{}",
-                function.name
-            );
+            assert!(function.optional <= function.params.len(), "{}", function.name);
             assert!(!function.doc.is_empty() && !function.example.is_empty());
         }
     }

@@ -8,20 +8,10 @@ pub(super) fn functions() -> Vec<Function> {
     let formatted = |name, doc, example| Function {
         optional: 1,
         variadic: true,
-        ..call(
-            name,
-            &[Param::Format, Param::Value],
-            Returns::Nothing,
-            Places::BOTH,
-            [doc, example],
-        )
+        ..call(name, &[Param::Format, Param::Value], Returns::Nothing, Places::BOTH, [doc, example])
     };
     vec![
-        formatted(
-            "printf",
-            "Prints its arguments by a format.",
-            "begin { printf(\"%d %s\\n\", 1, \"a\"); }",
-        ),
+        formatted("printf", "Prints its arguments by a format.", "begin { printf(\"%d %s\\n\", 1, \"a\"); }"),
         formatted(
             "errorf",
             "Like printf, to standard error as an error with its place.",

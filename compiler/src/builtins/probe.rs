@@ -7,24 +7,11 @@ use super::value;
 
 pub(super) fn values() -> Vec<Builtin> {
     vec![
-        value(
-            "probe",
-            Ty::Probe,
-            Places::KERNEL,
-            "The name of the probe that fired.",
-        ),
-        value(
-            "args",
-            Ty::Args,
-            Places::KERNEL,
-            "The arguments of the probe.",
-        ),
+        value("probe", Ty::Probe, Places::KERNEL, "The name of the probe that fired."),
+        value("args", Ty::Args, Places::KERNEL, "The arguments of the probe."),
         value(
             "curtask",
-            Ty::Ptr(
-                Box::new(Ty::Struct("task_struct".to_owned())),
-                Space::Kernel,
-            ),
+            Ty::Ptr(Box::new(Ty::Struct("task_struct".to_owned())), Space::Kernel),
             Places::KERNEL,
             "The kernel's `struct task_struct` of the current thread.",
         ),

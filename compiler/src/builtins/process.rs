@@ -6,17 +6,7 @@ use super::{U32, value};
 
 pub(super) fn values() -> Vec<Builtin> {
     vec![
-        value(
-            "pid",
-            U32,
-            Places::KERNEL,
-            "The process id (the kernel's tgid).",
-        ),
-        value(
-            "tid",
-            U32,
-            Places::KERNEL,
-            "The thread id (the kernel's pid).",
-        ),
+        value("pid", U32, Places::KERNEL, "The process id (the kernel's tgid)."),
+        value("tid", U32, Places::KERNEL, "The thread id (the kernel's pid)."),
     ]
 }

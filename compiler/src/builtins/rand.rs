@@ -5,10 +5,5 @@ use reel_lang::env::{Builtin, Places};
 use super::{U32, value};
 
 pub(super) fn values() -> Vec<Builtin> {
-    vec![value(
-        "rand",
-        U32,
-        Places::KERNEL,
-        "A pseudo-random number.",
-    )]
+    vec![value("rand", U32, Places::KERNEL, "A pseudo-random number.")]
 }

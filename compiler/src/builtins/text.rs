@@ -22,10 +22,7 @@ pub(super) fn functions() -> Vec<Function> {
             &[Param::Str],
             Returns::Ty(U64),
             Places::BOTH,
-            [
-                "The number of bytes of a text.",
-                "begin { printf(\"%d\\n\", strlen(\"abc\")); }",
-            ],
+            ["The number of bytes of a text.", "begin { printf(\"%d\\n\", strlen(\"abc\")); }"],
         )),
         pure(call(
             "strcontains",
@@ -42,20 +39,14 @@ pub(super) fn functions() -> Vec<Function> {
             &[Param::Str],
             Returns::Ty(Ty::Str),
             Places::NATIVE,
-            [
-                "The text with ASCII letters in lower case.",
-                "http:request { @[lower(host)] = count(); }",
-            ],
+            ["The text with ASCII letters in lower case.", "http:request { @[lower(host)] = count(); }"],
         )),
         pure(call(
             "upper",
             &[Param::Str],
             Returns::Ty(Ty::Str),
             Places::NATIVE,
-            [
-                "The text with ASCII letters in upper case.",
-                "redis:request { @[upper(command)] = count(); }",
-            ],
+            ["The text with ASCII letters in upper case.", "redis:request { @[upper(command)] = count(); }"],
         )),
     ]
 }

@@ -11,17 +11,13 @@ use reel_lang::ty::{Space, Ty};
 use super::{I64, U64, call};
 
 pub(super) fn functions() -> Vec<Function> {
-    let trusted =
-        |name, params, returns, texts| call(name, params, returns, Places::TRUSTED, texts);
+    let trusted = |name, params, returns, texts| call(name, params, returns, Places::TRUSTED, texts);
     let mut all = vec![
         trusted(
             "current_pid_tgid",
             &[],
             Returns::Ty(U64),
-            [
-                "Process in the upper half, thread in the lower.",
-                "$p = current_pid_tgid();",
-            ],
+            ["Process in the upper half, thread in the lower.", "$p = current_pid_tgid();"],
         ),
         Function {
             optional: 1,
@@ -29,19 +25,13 @@ pub(super) fn functions() -> Vec<Function> {
                 "socket_cookie",
                 &[Param::Pointer],
                 Returns::Ty(U64),
-                [
-                    "The cookie of a socket, or of the hook's own.",
-                    "$c = socket_cookie(args.sk);",
-                ],
+                ["The cookie of a socket, or of the hook's own.", "$c = socket_cookie(args.sk);"],
             )
         },
         trusted(
             "tcp_sock",
             &[Param::Pointer],
-            Returns::Ty(Ty::Ptr(
-                Box::new(Ty::Struct("tcp_sock".to_owned())),
-                Space::Kernel,
-            )),
+            Returns::Ty(Ty::Ptr(Box::new(Ty::Struct("tcp_sock".to_owned())), Space::Kernel)),
             [
                 "The TCP socket that a socket is, or 0; must be compared with 0 before use.",
                 "$tp = tcp_sock(args.sk); if ($tp != 0) { $s = $tp.write_seq; }",
@@ -57,28 +47,19 @@ pub(super) fn functions() -> Vec<Function> {
             "set_user_ip4",
             &[Param::Int],
             Returns::Nothing,
-            [
-                "Rewrites the IPv4 address, network order.",
-                "set_user_ip4(0x0100007f);",
-            ],
+            ["Rewrites the IPv4 address, network order.", "set_user_ip4(0x0100007f);"],
         ),
         trusted(
             "set_user_ip6",
             &[Param::LiteralInt, Param::Int],
             Returns::Nothing,
-            [
-                "Rewrites a word of the IPv6 address, network order.",
-                "set_user_ip6(3, 0x01000000);",
-            ],
+            ["Rewrites a word of the IPv6 address, network order.", "set_user_ip6(3, 0x01000000);"],
         ),
         trusted(
             "set_user_port",
             &[Param::Int],
             Returns::Nothing,
-            [
-                "Rewrites the port, network order.",
-                "set_user_port(0x5000);",
-            ],
+            ["Rewrites the port, network order.", "set_user_port(0x5000);"],
         ),
     ];
     all.extend(dynptrs());
@@ -86,15 +67,9 @@ pub(super) fn functions() -> Vec<Function> {
 }
 
 fn dynptrs() -> Vec<Function> {
-    let trusted =
-        |name, params, returns, texts| call(name, params, returns, Places::TRUSTED, texts);
+    let trusted = |name, params, returns, texts| call(name, params, returns, Places::TRUSTED, texts);
     vec![
-        trusted(
-            "dynptr",
-            &[],
-            Returns::Ty(Ty::Dynptr),
-            ["Makes room for a dynptr; no call.", "$d = dynptr();"],
-        ),
+        trusted("dynptr", &[], Returns::Ty(Ty::Dynptr), ["Makes room for a dynptr; no call.", "$d = dynptr();"]),
         trusted(
             "ringbuf_reserve",
             &[Param::Dynptr, Param::Int],
@@ -108,10 +83,7 @@ fn dynptrs() -> Vec<Function> {
             "ringbuf_submit",
             &[Param::Dynptr, Param::Int],
             Returns::Nothing,
-            [
-                "Hands the record over, with BPF_RB flags.",
-                "ringbuf_submit($d, 1);",
-            ],
+            ["Hands the record over, with BPF_RB flags.", "ringbuf_submit($d, 1);"],
         ),
         trusted(
             "ringbuf_discard",
@@ -123,10 +95,7 @@ fn dynptrs() -> Vec<Function> {
             "ringbuf_pending",
             &[],
             Returns::Ty(U64),
-            [
-                "Bytes of the event ring that wait for the reader.",
-                "$n = ringbuf_pending();",
-            ],
+            ["Bytes of the event ring that wait for the reader.", "$n = ringbuf_pending();"],
         ),
         trusted(
             "dynptr_write",
@@ -150,20 +119,11 @@ fn dynptrs() -> Vec<Function> {
             "dynptr_from_skb",
             &[Param::Dynptr, Param::Pointer],
             Returns::Ty(I64),
-            [
-                "A view of a packet's bytes (kfunc bpf_dynptr_from_skb).",
-                "dynptr_from_skb($s, args.skb);",
-            ],
+            ["A view of a packet's bytes (kfunc bpf_dynptr_from_skb).", "dynptr_from_skb($s, args.skb);"],
         ),
         trusted(
             "dynptr_copy",
-            &[
-                Param::Dynptr,
-                Param::Int,
-                Param::Dynptr,
-                Param::Int,
-                Param::Int,
-            ],
+            &[Param::Dynptr, Param::Int, Param::Dynptr, Param::Int, Param::Int],
             Returns::Ty(I64),
             [
                 "Copies between views: to, offset, from, offset, length (kfunc bpf_dynptr_copy).",

@@ -54,10 +54,7 @@ fn close(module: &mut Module, open: Option<Open>, line: usize) -> Result<(), Par
     if open.block.is_some() {
         return Err(ParseError {
             line,
-            message: format!(
-                "the last block of {:?} has no jump, branch or return",
-                open.function.name
-            ),
+            message: format!("the last block of {:?} has no jump, branch or return", open.function.name),
         });
     }
     module.functions.push(open.function);
@@ -74,16 +71,8 @@ struct Open {
 impl Open {
     fn begin(line: &mut Line<'_>) -> Result<Self, ParseError> {
         line.keyword("function")?;
-        let function = Function {
-            name: line.string()?,
-            regs: Vec::new(),
-            bufs: Vec::new(),
-            blocks: Vec::new(),
-        };
-        Ok(Open {
-            function,
-            block: None,
-        })
+        let function = Function { name: line.string()?, regs: Vec::new(), bufs: Vec::new(), blocks: Vec::new() };
+        Ok(Open { function, block: None })
     }
 
     fn line(&mut self, line: &mut Line<'_>) -> Result<(), ParseError> {
@@ -120,10 +109,7 @@ impl Open {
             line.punct(':')?;
             let len_bytes = line.number_as()?;
             let on_stack = line.take_word("stack");
-            self.function.bufs.push(BufDef {
-                len_bytes,
-                on_stack,
-            });
+            self.function.bufs.push(BufDef { len_bytes, on_stack });
         } else {
             let number = line.id("v")?;
             in_order(line, "v", number, self.function.regs.len())?;
@@ -153,11 +139,7 @@ fn terminator(line: &mut Line<'_>) -> Result<Option<Terminator>, ParseError> {
         let then = block(line)?;
         line.punct(',')?;
         let otherwise = block(line)?;
-        Terminator::Branch {
-            condition,
-            then,
-            otherwise,
-        }
+        Terminator::Branch { condition, then, otherwise }
     } else if line.take_word("return") {
         Terminator::Return(line.reg()?)
     } else {
@@ -182,9 +164,7 @@ fn reg_ty(line: &mut Line<'_>) -> Result<RegTy, ParseError> {
         return Ok(RegTy::Address(space));
     }
     match line.peek() {
-        Some(Token::Word(word)) if decl::int_ty(word).is_some() => {
-            decl::take_int_ty(line).map(RegTy::Int)
-        }
+        Some(Token::Word(word)) if decl::int_ty(word).is_some() => decl::take_int_ty(line).map(RegTy::Int),
         _ => Err(line.expected("a register type (i8..u64, bool, btf, value, address(..))")),
     }
 }
@@ -209,25 +189,13 @@ mod tests {
             "function \"f\"\n  v0: i13",
             "line 2: expected a register type (i8..u64, bool, btf, value, address(..)), found i13",
         );
-        check(
-            "function \"f\"\nblock0:\n  v0 = frob v1\n",
-            "line 3: no instruction is called frob",
-        );
-        check(
-            "function \"f\"\nblock0:\n  v0 = add v1 v2\n",
-            "line 3: expected ',', found v2",
-        );
+        check("function \"f\"\nblock0:\n  v0 = frob v1\n", "line 3: no instruction is called frob");
+        check("function \"f\"\nblock0:\n  v0 = add v1 v2\n", "line 3: expected ',', found v2");
         check(
             "function \"f\"\nblock0:\n  v0 = const 1\n",
             "line 3: the last block of \"f\" has no jump, branch or return",
         );
-        check(
-            "function \"f\"\nblock0:\n  return v0 v1",
-            "line 3: expected the end of the line, found v1",
-        );
-        check(
-            "function \"f\"\n  v0 = const 1\n",
-            "line 2: an instruction outside a block",
-        );
+        check("function \"f\"\nblock0:\n  return v0 v1", "line 3: expected the end of the line, found v1");
+        check("function \"f\"\n  v0 = const 1\n", "line 2: an instruction outside a block");
     }
 }

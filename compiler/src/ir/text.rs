@@ -12,9 +12,7 @@ use std::fmt::{self, Write};
 use reel_lang::hir::Pattern;
 use reel_lang::span::Span;
 
-use super::{
-    Function, MapDef, MapKind, Module, Output, OutputArg, OutputKind, PathStep, Terminator,
-};
+use super::{Function, MapDef, MapKind, Module, Output, OutputArg, OutputKind, PathStep, Terminator};
 
 pub(super) use ty::SIMPLE as SIMPLE_TYS;
 pub use ty::{agg_text, reg_ty_text, ty_text};
@@ -76,11 +74,7 @@ impl fmt::Display for Terminator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Terminator::Jump(to) => write!(f, "jump {to}"),
-            Terminator::Branch {
-                condition,
-                then,
-                otherwise,
-            } => write!(f, "branch {condition}, {then}, {otherwise}"),
+            Terminator::Branch { condition, then, otherwise } => write!(f, "branch {condition}, {then}, {otherwise}"),
             Terminator::Return(reg) => write!(f, "return {reg}"),
         }
     }
@@ -124,13 +118,7 @@ impl fmt::Display for ArgsText<'_> {
         f.write_char('(')?;
         for (index, arg) in self.0.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            write!(
-                f,
-                "{comma}{} at {} len {}",
-                ty_text(&arg.ty),
-                arg.offset,
-                arg.len_bytes
-            )?;
+            write!(f, "{comma}{} at {} len {}", ty_text(&arg.ty), arg.offset, arg.len_bytes)?;
             items(f, &arg.items)?;
         }
         f.write_char(')')
@@ -162,27 +150,13 @@ impl fmt::Display for MapText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let map = self.0;
         let kind = MAP_KINDS.iter().find(|(kind, _)| *kind == map.kind);
-        write!(
-            f,
-            "{} {}",
-            kind.map_or("?", |(_, word)| word),
-            Quoted(map.name.as_bytes())
-        )?;
+        write!(f, "{} {}", kind.map_or("?", |(_, word)| word), Quoted(map.name.as_bytes()))?;
         if let Some(id) = map.script {
             write!(f, " script {}", id.0)?;
         }
-        write!(
-            f,
-            " keys {} value {}",
-            ArgsText(&map.keys),
-            ty_text(&map.value)
-        )?;
+        write!(f, " keys {} value {}", ArgsText(&map.keys), ty_text(&map.value))?;
         items(f, &map.value_items)?;
-        write!(
-            f,
-            " key_len {} value_len {} max {}",
-            map.key_len_bytes, map.value_len_bytes, map.max_entries
-        )
+        write!(f, " key_len {} value_len {} max {}", map.key_len_bytes, map.value_len_bytes, map.max_entries)
     }
 }
 

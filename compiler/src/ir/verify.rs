@@ -31,10 +31,7 @@ pub const MAX_ITEMS: usize = 1 << 16;
 /// # Errors
 /// The first violation.
 pub fn verify(module: &Module) -> Result<(), VerifyError> {
-    module
-        .functions
-        .iter()
-        .try_for_each(|function| verify_function(module, function))
+    module.functions.iter().try_for_each(|function| verify_function(module, function))
 }
 
 /// Checks one function of a module.
@@ -54,16 +51,11 @@ pub fn verify_function(module: &Module, function: &Function) -> Result<(), Verif
             operands::check(module, function, inst)
                 .map_err(|message| at(index, number, format!("{message}: {inst}")))?;
         }
-        terminator(function, &block.terminator)
-            .map_err(|message| at(index, block.insts.len(), message))?;
+        terminator(function, &block.terminator).map_err(|message| at(index, block.insts.len(), message))?;
     }
     match flow::unwritten(function) {
         None => Ok(()),
-        Some((block, inst, reg)) => Err(at(
-            block,
-            inst,
-            format!("{reg} is read before it is written on every path"),
-        )),
+        Some((block, inst, reg)) => Err(at(block, inst, format!("{reg} is read before it is written on every path"))),
     }
 }
 
@@ -71,18 +63,10 @@ fn shape(function: &Function) -> Result<(), String> {
     if function.blocks.is_empty() {
         return Err("a function wants a block".into());
     }
-    if let Some(buf) = function
-        .bufs
-        .iter()
-        .find(|buf| buf.len_bytes > MAX_BUF_LEN_BYTES)
-    {
+    if let Some(buf) = function.bufs.iter().find(|buf| buf.len_bytes > MAX_BUF_LEN_BYTES) {
         return Err(format!("a buffer of {} bytes is too long", buf.len_bytes));
     }
-    let items = [
-        function.regs.len(),
-        function.bufs.len(),
-        function.blocks.len(),
-    ];
+    let items = [function.regs.len(), function.bufs.len(), function.blocks.len()];
     if items.iter().any(|count| *count > MAX_ITEMS) {
         return Err("too many registers, buffers or blocks".into());
     }
@@ -98,11 +82,7 @@ fn terminator(function: &Function, terminator: &Terminator) -> Result<(), String
     };
     match terminator {
         Terminator::Jump(to) => exists(*to),
-        Terminator::Branch {
-            condition,
-            then,
-            otherwise,
-        } => {
+        Terminator::Branch { condition, then, otherwise } => {
             operands::want_bool(function, *condition)?;
             exists(*then)?;
             exists(*otherwise)
@@ -115,9 +95,7 @@ fn terminator(function: &Function, terminator: &Terminator) -> Result<(), String
 pub(crate) fn successors(terminator: &Terminator) -> impl Iterator<Item = Block> + use<> {
     let (first, second) = match terminator {
         Terminator::Jump(to) => (Some(*to), None),
-        Terminator::Branch {
-            then, otherwise, ..
-        } => (Some(*then), Some(*otherwise)),
+        Terminator::Branch { then, otherwise, .. } => (Some(*then), Some(*otherwise)),
         Terminator::Return(_) => (None, None),
     };
     first.into_iter().chain(second)
@@ -150,39 +128,18 @@ mod tests {
             "  v5 = lt v1, v1\n  branch v5, block1, block2\nblock1:\n  v6 = const 3\n  jump block3\nblock2:\n  v6 = const 4\n  jump block3\nblock3:\n  return v6",
             "ok",
         );
-        check(
-            "  zero buf0+8, 8\n  v5 = mapget map0, buf0+0, buf0+8\n  return v0",
-            "ok",
-        );
+        check("  zero buf0+8, 8\n  v5 = mapget map0, buf0+0, buf0+8\n  return v0", "ok");
         check("  aggregate map1, buf0+0, hist(0), v0\n  return v0", "ok");
-        check(
-            "  v3 = host tuple(v0, v3)\n  v2 = host equal(v3, v0)\n  return v2",
-            "ok",
-        );
+        check("  v3 = host tuple(v0, v3)\n  v2 = host equal(v3, v0)\n  return v2", "ok");
     }
 
     #[test]
     fn refuses_wrong_types() {
-        check(
-            "  v4 = add v0, v1\n  return v0",
-            "v0 and v1 differ in type: v4 = add v0, v1",
-        );
-        check(
-            "  v0 = add v1, v1\n  return v0",
-            "v0 and v1 differ in type: v0 = add v1, v1",
-        );
-        check(
-            "  v2 = not v0\n  return v0",
-            "v0 is i64, not bool: v2 = not v0",
-        );
-        check(
-            "  v2 = cast v0\n  return v0",
-            "a cast gives an integer or an address: v2 = cast v0",
-        );
-        check(
-            "  v0 = toint v1\n  return v0",
-            "v1 is u32, not value: v0 = toint v1",
-        );
+        check("  v4 = add v0, v1\n  return v0", "v4 and v0 differ in type: v4 = add v0, v1");
+        check("  v0 = add v1, v1\n  return v0", "v0 and v1 differ in type: v0 = add v1, v1");
+        check("  v2 = not v0\n  return v0", "v0 is i64, not bool: v2 = not v0");
+        check("  v2 = cast v0\n  return v0", "a cast gives an integer or an address: v2 = cast v0");
+        check("  v0 = toint v1\n  return v0", "v1 is u32, not value: v0 = toint v1");
         check("  return v3", "v3 is value, not a scalar");
         check("  branch v0, block0, block0", "v0 is i64, not bool");
         check(
@@ -193,51 +150,27 @@ mod tests {
 
     #[test]
     fn refuses_what_is_out_of_bounds() {
-        check(
-            "  zero buf0+9, 8\n  return v0",
-            "buf0+9 with 8 bytes is out of bounds: zero buf0+9, 8",
-        );
+        check("  zero buf0+9, 8\n  return v0", "buf0+9 with 8 bytes is out of bounds: zero buf0+9, 8");
         check(
             "  zero buf0+4294967295, 8\n  return v0",
             "buf0+4294967295 with 8 bytes is out of bounds: zero buf0+4294967295, 8",
         );
-        check(
-            "  zero buf1+0, 8\n  return v0",
-            "buf1 does not exist: zero buf1+0, 8",
-        );
-        check(
-            "  v0 = load buf0+12\n  return v0",
-            "buf0+12 with 8 bytes is out of bounds: v0 = load buf0+12",
-        );
+        check("  zero buf1+0, 8\n  return v0", "buf1 does not exist: zero buf1+0, 8");
+        check("  v0 = load buf0+12\n  return v0", "buf0+12 with 8 bytes is out of bounds: v0 = load buf0+12");
         check(
             "  mapset map0, buf0+0, buf0+12\n  return v0",
             "buf0+12 with 8 bytes is out of bounds: mapset map0, buf0+0, buf0+12",
         );
-        check(
-            "  mapset map7, buf0+0, buf0+8\n  return v0",
-            "map7 does not exist: mapset map7, buf0+0, buf0+8",
-        );
-        check(
-            "  v9 = const 1\n  return v0",
-            "v9 does not exist: v9 = const 1",
-        );
+        check("  mapset map7, buf0+0, buf0+8\n  return v0", "map7 does not exist: mapset map7, buf0+0, buf0+8");
+        check("  v9 = const 1\n  return v0", "v9 does not exist: v9 = const 1");
         check("  jump block4", "block4 does not exist");
-        check(
-            "  set buf0+14, data0\n  return v0",
-            "buf0+14 with 4 bytes is out of bounds: set buf0+14, data0",
-        );
-        check(
-            "  v2 = matches v3, pattern1\n  return v0",
-            "pattern1 does not exist: v2 = matches v3, pattern1",
-        );
+        check("  set buf0+14, data0\n  return v0", "buf0+14 with 4 bytes is out of bounds: set buf0+14, data0");
+        check("  v2 = matches v3, pattern1\n  return v0", "pattern1 does not exist: v2 = matches v3, pattern1");
     }
 
     #[test]
     fn refuses_a_register_that_one_path_leaves_unwritten() {
-        check(
-            "  return v6",
-            "v6 is read before it is written on every path",
-        );
+        check("  return v6", "v6 is read before it is written on every path");
         check(
             "  branch v2, block1, block2\nblock1:\n  v6 = const 3\n  jump block2\nblock2:\n  return v6",
             "v6 is read before it is written on every path",

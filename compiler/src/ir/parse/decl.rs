@@ -47,11 +47,7 @@ fn map(line: &mut Line<'_>) -> Result<MapDef, ParseError> {
         return Err(line.error(format!("no kind of map is called {word}")));
     };
     let name = line.string()?;
-    let script = if line.take_word("script") {
-        Some(MapId(line.number_as()?))
-    } else {
-        None
-    };
+    let script = if line.take_word("script") { Some(MapId(line.number_as()?)) } else { None };
     line.keyword("keys")?;
     let keys = args(line)?;
     line.keyword("value")?;
@@ -116,12 +112,7 @@ fn output(line: &mut Line<'_>) -> Result<Output, ParseError> {
     line.keyword("len")?;
     let len_bytes = line.number_as()?;
     let span: Span = line.span()?;
-    Ok(Output {
-        kind,
-        args,
-        len_bytes,
-        span,
-    })
+    Ok(Output { kind, args, len_bytes, span })
 }
 
 /// `(u64 at 8 len 8, string at 16 len 64)`
@@ -151,12 +142,7 @@ fn nested_args(line: &mut Line<'_>, depth: usize) -> Result<Vec<OutputArg>, Pars
         line.keyword("len")?;
         let len_bytes = line.number_as()?;
         let items = items(line, depth)?;
-        args.push(OutputArg {
-            ty,
-            offset,
-            len_bytes,
-            items,
-        });
+        args.push(OutputArg { ty, offset, len_bytes, items });
     }
     Ok(args)
 }
@@ -240,24 +226,12 @@ fn maybe_agg(line: &mut Line<'_>) -> Result<Option<Agg>, ParseError> {
     line.keyword(name)?;
     line.punct('(')?;
     let agg = match *name {
-        "sum" => Agg::Sum {
-            signed: sign(line)?,
-        },
-        "min" => Agg::Min {
-            signed: sign(line)?,
-        },
-        "max" => Agg::Max {
-            signed: sign(line)?,
-        },
-        "avg" => Agg::Avg {
-            signed: sign(line)?,
-        },
-        "stats" => Agg::Stats {
-            signed: sign(line)?,
-        },
-        "hist" => Agg::Hist {
-            bits: line.number_as()?,
-        },
+        "sum" => Agg::Sum { signed: sign(line)? },
+        "min" => Agg::Min { signed: sign(line)? },
+        "max" => Agg::Max { signed: sign(line)? },
+        "avg" => Agg::Avg { signed: sign(line)? },
+        "stats" => Agg::Stats { signed: sign(line)? },
+        "hist" => Agg::Hist { bits: line.number_as()? },
         _ => {
             let min = line.number()?;
             line.punct(',')?;

@@ -71,37 +71,18 @@ fn table(line: &mut Line<'_>, word: &str, dst: Option<Reg>) -> Result<Option<Ins
         let dst = want(line, dst)?;
         let left = line.reg()?;
         let right = next_reg(line)?;
-        return Ok(Some(Inst::Binary {
-            op,
-            dst,
-            left,
-            right,
-        }));
+        return Ok(Some(Inst::Binary { op, dst, left, right }));
     }
     if let Some(op) = find(COMPARE, word) {
         let dst = want(line, dst)?;
         let left = line.reg()?;
         let right = next_reg(line)?;
-        return Ok(Some(Inst::Compare {
-            op,
-            dst,
-            left,
-            right,
-        }));
+        return Ok(Some(Inst::Compare { op, dst, left, right }));
     }
     Ok(Some(match word {
-        "const" => Inst::Const {
-            dst: want(line, dst)?,
-            value: line.number()?,
-        },
-        "copy" => Inst::Copy {
-            dst: want(line, dst)?,
-            src: line.reg()?,
-        },
-        "cast" => Inst::Cast {
-            dst: want(line, dst)?,
-            src: line.reg()?,
-        },
+        "const" => Inst::Const { dst: want(line, dst)?, value: line.number()? },
+        "copy" => Inst::Copy { dst: want(line, dst)?, src: line.reg()? },
+        "cast" => Inst::Cast { dst: want(line, dst)?, src: line.reg()? },
         _ => return Ok(None),
     }))
 }
@@ -109,126 +90,55 @@ fn table(line: &mut Line<'_>, word: &str, dst: Option<Reg>) -> Result<Option<Ins
 /// Instructions on buffers, maps and outputs.
 fn memory(line: &mut Line<'_>, word: &str, dst: Option<Reg>) -> Result<Option<Inst>, ParseError> {
     Ok(Some(match word {
-        "zero" => Inst::Zero {
-            to: line.at()?,
-            len_bytes: next_u32(line)?,
-        },
+        "zero" => Inst::Zero { to: line.at()?, len_bytes: next_u32(line)? },
         "set" => {
             let to = line.at()?;
             line.punct(',')?;
             let data = Data(line.id("data")?);
             Inst::SetData { to, data }
         }
-        "load" => Inst::Load {
-            dst: want(line, dst)?,
-            from: line.at()?,
-        },
-        "store" => Inst::Store {
-            to: line.at()?,
-            src: next_reg(line)?,
-        },
-        "copybuf" => Inst::CopyBuf {
-            to: line.at()?,
-            from: next_at(line)?,
-            len_bytes: next_u32(line)?,
-        },
+        "load" => Inst::Load { dst: want(line, dst)?, from: line.at()? },
+        "store" => Inst::Store { to: line.at()?, src: next_reg(line)? },
+        "copybuf" => Inst::CopyBuf { to: line.at()?, from: next_at(line)?, len_bytes: next_u32(line)? },
         "equalbuf" => Inst::EqualBuf {
             dst: want(line, dst)?,
             left: line.at()?,
             right: next_at(line)?,
             len_bytes: next_u32(line)?,
         },
-        "mapget" => Inst::MapGet {
-            map: line.id("map")?,
-            key: next_at(line)?,
-            to: next_at(line)?,
-            found: dst,
-        },
-        "mapset" => Inst::MapSet {
-            map: line.id("map")?,
-            key: next_at(line)?,
-            value: next_at(line)?,
-        },
-        "mapadd" => Inst::MapAdd {
-            map: line.id("map")?,
-            key: next_at(line)?,
-            delta: next_reg(line)?,
-        },
-        "mapdelete" => Inst::MapDelete {
-            map: line.id("map")?,
-            key: next_at(line)?,
-            found: dst,
-        },
+        "mapget" => Inst::MapGet { map: line.id("map")?, key: next_at(line)?, to: next_at(line)?, found: dst },
+        "mapset" => Inst::MapSet { map: line.id("map")?, key: next_at(line)?, value: next_at(line)? },
+        "mapadd" => Inst::MapAdd { map: line.id("map")?, key: next_at(line)?, delta: next_reg(line)? },
+        "mapdelete" => Inst::MapDelete { map: line.id("map")?, key: next_at(line)?, found: dst },
         "aggregate" => {
             let map = line.id("map")?;
             let key = next_at(line)?;
             line.punct(',')?;
             let agg = decl::agg(line)?;
-            let value = if line.take_punct(',') {
-                Some(line.reg()?)
-            } else {
-                None
-            };
-            Inst::MapAggregate {
-                map,
-                key,
-                agg,
-                value,
-            }
+            let value = if line.take_punct(',') { Some(line.reg()?) } else { None };
+            Inst::MapAggregate { map, key, agg, value }
         }
-        "emit" => Inst::Emit {
-            output: OutputId(line.id("output")?),
-            record: next_at(line)?,
-        },
+        "emit" => Inst::Emit { output: OutputId(line.id("output")?), record: next_at(line)? },
         _ => return Ok(None),
     }))
 }
 
 fn kernel(line: &mut Line<'_>, word: &str, dst: Option<Reg>) -> Result<Option<Inst>, ParseError> {
     Ok(Some(match word {
-        "context" => Inst::Context {
-            dst: want(line, dst)?,
-            offset: line.number_as()?,
-        },
-        "follow" => Inst::Follow {
-            dst: want(line, dst)?,
-            base: line.reg()?,
-            offset: next_u32(line)?,
-        },
+        "context" => Inst::Context { dst: want(line, dst)?, offset: line.number_as()? },
+        "follow" => Inst::Follow { dst: want(line, dst)?, base: line.reg()?, offset: next_u32(line)? },
         "probe" => {
             let space = decl::space(line)?;
-            Inst::Probe {
-                space,
-                to: next_at(line)?,
-                len_bytes: next_u32(line)?,
-                address: next_reg(line)?,
-                failed: dst,
-            }
+            Inst::Probe { space, to: next_at(line)?, len_bytes: next_u32(line)?, address: next_reg(line)?, failed: dst }
         }
         "probestr" => {
             let space = decl::space(line)?;
-            Inst::ProbeStr {
-                space,
-                to: next_at(line)?,
-                len_bytes: next_u32(line)?,
-                address: next_reg(line)?,
-                dst,
-            }
+            Inst::ProbeStr { space, to: next_at(line)?, len_bytes: next_u32(line)?, address: next_reg(line)?, dst }
         }
-        "helper" => Inst::Helper {
-            dst,
-            helper: line.number_as()?,
-            args: list(line, arg)?,
-        },
-        "kfunc" => Inst::Kfunc {
-            dst,
-            name: line.string()?,
-            args: list(line, arg)?,
-        },
-        "setcontext" => Inst::SetContext {
-            offset: line.number_as()?,
-            src: next_reg(line)?,
-        },
+        "helper" => Inst::Helper { dst, helper: line.number_as()?, args: list(line, arg)? },
+        "kfunc" => Inst::Kfunc { dst, name: line.string()?, args: list(line, arg)? },
+        "put" => Inst::Put { base: line.reg()?, offset: next_u32(line)?, src: next_reg(line)? },
+        "setcontext" => Inst::SetContext { offset: line.number_as()?, src: next_reg(line)? },
         _ => return Ok(None),
     }))
 }
@@ -241,69 +151,36 @@ fn native(line: &mut Line<'_>, word: &str, dst: Option<Reg>) -> Result<Option<In
     }
     let to = |line: &Line<'_>| want(line, dst);
     Ok(Some(match word {
-        "field" => Inst::Field {
-            dst: to(line)?,
-            field: FieldId(line.number_as()?),
-        },
-        "text" => Inst::Text {
-            dst: to(line)?,
-            data: Data(line.id("data")?),
-        },
+        "field" => Inst::Field { dst: to(line)?, field: FieldId(line.number_as()?) },
+        "text" => Inst::Text { dst: to(line)?, data: Data(line.id("data")?) },
         "textequal" => {
             let value = line.reg()?;
             line.punct(',')?;
-            Inst::TextEqual {
-                dst: to(line)?,
-                value,
-                data: Data(line.id("data")?),
-            }
+            Inst::TextEqual { dst: to(line)?, value, data: Data(line.id("data")?) }
         }
         "compareint" => {
             let op = compare_op(line)?;
-            Inst::CompareInt {
-                op,
-                dst: to(line)?,
-                value: line.reg()?,
-                number: next_reg(line)?,
-            }
+            Inst::CompareInt { op, dst: to(line)?, value: line.reg()?, number: next_reg(line)? }
         }
         "matches" => {
             let value = line.reg()?;
             line.punct(',')?;
-            Inst::Matches {
-                dst: to(line)?,
-                value,
-                pattern: PatternId(line.id("pattern")?),
-            }
+            Inst::Matches { dst: to(line)?, value, pattern: PatternId(line.id("pattern")?) }
         }
         "path" => {
             let value = line.reg()?;
             line.punct(',')?;
-            Inst::Path {
-                dst: to(line)?,
-                value,
-                path: PathId(line.id("path")?),
-            }
+            Inst::Path { dst: to(line)?, value, path: PathId(line.id("path")?) }
         }
-        "toint" => Inst::ToInt {
-            dst: to(line)?,
-            value: line.reg()?,
-        },
+        "toint" => Inst::ToInt { dst: to(line)?, value: line.reg()? },
         "fromint" => {
             let name = line.word()?;
             let Some(ty) = find(VALUE_TYS, name) else {
                 return Err(line.error(format!("no kind of value is called {name}")));
             };
-            Inst::FromInt {
-                dst: to(line)?,
-                ty,
-                src: line.reg()?,
-            }
+            Inst::FromInt { dst: to(line)?, ty, src: line.reg()? }
         }
-        "isnil" => Inst::IsNil {
-            dst: to(line)?,
-            value: line.reg()?,
-        },
+        "isnil" => Inst::IsNil { dst: to(line)?, value: line.reg()? },
         _ => return Ok(None),
     }))
 }
@@ -340,10 +217,7 @@ fn host_op(line: &mut Line<'_>) -> Result<HostOp, ParseError> {
 }
 
 /// `(a, b)`
-fn list<'a, T>(
-    line: &mut Line<'a>,
-    item: fn(&mut Line<'a>) -> Result<T, ParseError>,
-) -> Result<Vec<T>, ParseError> {
+fn list<'a, T>(line: &mut Line<'a>, item: fn(&mut Line<'a>) -> Result<T, ParseError>) -> Result<Vec<T>, ParseError> {
     line.punct('(')?;
     let mut items = Vec::new();
     while !line.take_punct(')') {

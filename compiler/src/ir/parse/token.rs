@@ -43,24 +43,14 @@ impl<'a> Line<'a> {
             if first == ';' {
                 break;
             }
-            let len = token(rest, first, &mut tokens).map_err(|message| ParseError {
-                line: number,
-                message,
-            })?;
+            let len = token(rest, first, &mut tokens).map_err(|message| ParseError { line: number, message })?;
             rest = rest.get(len..).unwrap_or_default().trim_start();
         }
-        Ok(Line {
-            tokens,
-            next: 0,
-            number,
-        })
+        Ok(Line { tokens, next: 0, number })
     }
 
     pub(super) fn error(&self, message: impl Into<String>) -> ParseError {
-        ParseError {
-            line: self.number,
-            message: message.into(),
-        }
+        ParseError { line: self.number, message: message.into() }
     }
 
     pub(super) fn expected(&self, what: &str) -> ParseError {
@@ -220,18 +210,12 @@ fn token<'a>(rest: &'a str, first: char, tokens: &mut Vec<Token<'a>>) -> Result<
         tokens.push(Token::Word(&rest[..len]));
         return Ok(len);
     }
-    let negative = rest
-        .strip_prefix('-')
-        .is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+    let negative = rest.strip_prefix('-').is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
     if first.is_ascii_digit() || negative {
         let from = usize::from(negative);
-        let len = rest[from..]
-            .find(|c: char| !c.is_ascii_digit())
-            .map_or(rest.len(), |len| len + from);
+        let len = rest[from..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |len| len + from);
         let digits = &rest[..len];
-        let number = digits
-            .parse()
-            .map_err(|_| format!("{digits} does not fit 64 bits"))?;
+        let number = digits.parse().map_err(|_| format!("{digits} does not fit 64 bits"))?;
         tokens.push(Token::Number(number));
         return Ok(len);
     }
@@ -255,8 +239,8 @@ fn string(rest: &str) -> Result<(Vec<u8>, usize), String> {
                     Some(c @ (b'"' | b'\\')) => bytes.push(*c),
                     Some(b'x') => {
                         let digits = rest.get(at + 1..at + 3).unwrap_or_default();
-                        let byte = u8::from_str_radix(digits, 16)
-                            .map_err(|_| "\\x wants two hex digits".to_string())?;
+                        let byte =
+                            u8::from_str_radix(digits, 16).map_err(|_| "\\x wants two hex digits".to_string())?;
                         bytes.push(byte);
                         at += 2;
                     }

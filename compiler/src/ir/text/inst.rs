@@ -6,11 +6,8 @@ use super::super::{Arg, At, BinaryOp, CompareOp, HostOp, Inst, Reg, UnaryOp, Val
 use super::Quoted;
 use super::ty::{agg_text, space_text};
 
-pub(in crate::ir) const UNARY: &[(UnaryOp, &str)] = &[
-    (UnaryOp::Neg, "neg"),
-    (UnaryOp::BitNot, "bitnot"),
-    (UnaryOp::Not, "not"),
-];
+pub(in crate::ir) const UNARY: &[(UnaryOp, &str)] =
+    &[(UnaryOp::Neg, "neg"), (UnaryOp::BitNot, "bitnot"), (UnaryOp::Not, "not")];
 
 pub(in crate::ir) const BINARY: &[(BinaryOp, &str)] = &[
     (BinaryOp::Add, "add"),
@@ -34,19 +31,12 @@ pub(in crate::ir) const COMPARE: &[(CompareOp, &str)] = &[
     (CompareOp::Ge, "ge"),
 ];
 
-pub(in crate::ir) const VALUE_TYS: &[(ValueTy, &str)] = &[
-    (ValueTy::Bool, "bool"),
-    (ValueTy::Int, "int"),
-    (ValueTy::Duration, "duration"),
-    (ValueTy::Time, "time"),
-];
+pub(in crate::ir) const VALUE_TYS: &[(ValueTy, &str)] =
+    &[(ValueTy::Bool, "bool"), (ValueTy::Int, "int"), (ValueTy::Duration, "duration"), (ValueTy::Time, "time")];
 
 /// The word of a variant in one of the tables above, which hold every variant (tested).
 fn word<T: PartialEq>(table: &[(T, &'static str)], item: &T) -> &'static str {
-    table
-        .iter()
-        .find(|(entry, _)| entry == item)
-        .map_or("?", |(_, word)| word)
+    table.iter().find(|(entry, _)| entry == item).map_or("?", |(_, word)| word)
 }
 
 impl fmt::Display for CompareOp {
@@ -97,38 +87,20 @@ fn common(inst: &Inst, f: &mut fmt::Formatter<'_>) -> Result<bool, fmt::Error> {
         Inst::Const { value, .. } => write!(f, "const {value}"),
         Inst::Copy { src, .. } => write!(f, "copy {src}"),
         Inst::Unary { op, src, .. } => write!(f, "{} {src}", word(UNARY, op)),
-        Inst::Binary {
-            op, left, right, ..
-        } => write!(f, "{} {left}, {right}", word(BINARY, op)),
-        Inst::Compare {
-            op, left, right, ..
-        } => write!(f, "{op} {left}, {right}"),
+        Inst::Binary { op, left, right, .. } => write!(f, "{} {left}, {right}", word(BINARY, op)),
+        Inst::Compare { op, left, right, .. } => write!(f, "{op} {left}, {right}"),
         Inst::Cast { src, .. } => write!(f, "cast {src}"),
         Inst::Zero { to, len_bytes } => write!(f, "zero {to}, {len_bytes}"),
         Inst::SetData { to, data } => write!(f, "set {to}, {data}"),
         Inst::Load { from, .. } => write!(f, "load {from}"),
         Inst::Store { to, src } => write!(f, "store {to}, {src}"),
-        Inst::CopyBuf {
-            to,
-            from,
-            len_bytes,
-        } => write!(f, "copybuf {to}, {from}, {len_bytes}"),
-        Inst::EqualBuf {
-            left,
-            right,
-            len_bytes,
-            ..
-        } => write!(f, "equalbuf {left}, {right}, {len_bytes}"),
+        Inst::CopyBuf { to, from, len_bytes } => write!(f, "copybuf {to}, {from}, {len_bytes}"),
+        Inst::EqualBuf { left, right, len_bytes, .. } => write!(f, "equalbuf {left}, {right}, {len_bytes}"),
         Inst::MapGet { map, key, to, .. } => write!(f, "mapget map{map}, {key}, {to}"),
         Inst::MapSet { map, key, value } => write!(f, "mapset map{map}, {key}, {value}"),
         Inst::MapAdd { map, key, delta } => write!(f, "mapadd map{map}, {key}, {delta}"),
         Inst::MapDelete { map, key, .. } => write!(f, "mapdelete map{map}, {key}"),
-        Inst::MapAggregate {
-            map,
-            key,
-            agg,
-            value,
-        } => {
+        Inst::MapAggregate { map, key, agg, value } => {
             write!(f, "aggregate map{map}, {key}, {}", agg_text(*agg))?;
             value.map_or(Ok(()), |value| write!(f, ", {value}"))
         }
@@ -143,33 +115,18 @@ fn kernel(inst: &Inst, f: &mut fmt::Formatter<'_>) -> Result<bool, fmt::Error> {
     match inst {
         Inst::Context { offset, .. } => write!(f, "context {offset}"),
         Inst::Follow { base, offset, .. } => write!(f, "follow {base}, {offset}"),
-        Inst::Probe {
-            space,
-            to,
-            len_bytes,
-            address,
-            ..
-        } => write!(
-            f,
-            "probe {}, {to}, {len_bytes}, {address}",
-            space_text(*space)
-        ),
-        Inst::ProbeStr {
-            space,
-            to,
-            len_bytes,
-            address,
-            ..
-        } => write!(
-            f,
-            "probestr {}, {to}, {len_bytes}, {address}",
-            space_text(*space)
-        ),
+        Inst::Probe { space, to, len_bytes, address, .. } => {
+            write!(f, "probe {}, {to}, {len_bytes}, {address}", space_text(*space))
+        }
+        Inst::ProbeStr { space, to, len_bytes, address, .. } => {
+            write!(f, "probestr {}, {to}, {len_bytes}, {address}", space_text(*space))
+        }
         Inst::Helper { helper, args, .. } => write!(f, "helper {helper}({})", list(args)),
         Inst::Kfunc { name, args, .. } => {
             write!(f, "kfunc {}({})", Quoted(name.as_bytes()), list(args))
         }
         Inst::SetContext { offset, src } => write!(f, "setcontext {offset}, {src}"),
+        Inst::Put { base, offset, src } => write!(f, "put {base}, {offset}, {src}"),
         _ => return Ok(false),
     }?;
     Ok(true)
@@ -181,9 +138,7 @@ fn native(inst: &Inst, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Inst::Field { field, .. } => write!(f, "field {}", field.0),
         Inst::Text { data, .. } => write!(f, "text {data}"),
         Inst::TextEqual { value, data, .. } => write!(f, "textequal {value}, {data}"),
-        Inst::CompareInt {
-            op, value, number, ..
-        } => write!(f, "compareint {op} {value}, {number}"),
+        Inst::CompareInt { op, value, number, .. } => write!(f, "compareint {op} {value}, {number}"),
         Inst::Matches { value, pattern, .. } => write!(f, "matches {value}, {pattern}"),
         Inst::Path { value, path, .. } => write!(f, "path {value}, {path}"),
         Inst::ToInt { value, .. } => write!(f, "toint {value}"),

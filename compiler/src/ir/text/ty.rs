@@ -59,10 +59,7 @@ pub fn ty_text(ty: &Ty) -> String {
         Ty::Struct(name) => format!("struct({})", Quoted(name.as_bytes())),
         Ty::Enum(name, int) => format!("enum({}, {})", Quoted(name.as_bytes()), int_text(*int)),
         Ty::Agg(agg) => agg_text(*agg),
-        other => SIMPLE
-            .iter()
-            .find(|(ty, _)| ty == other)
-            .map_or_else(|| "error".into(), |(_, word)| (*word).into()),
+        other => SIMPLE.iter().find(|(ty, _)| ty == other).map_or_else(|| "error".into(), |(_, word)| (*word).into()),
     }
 }
 

@@ -18,18 +18,12 @@ pub(super) fn check(checker: &Checker<'_>, inst: &Inst) -> Check {
             checker.value(*value)?;
             checker.bool(*dst)
         }
-        Inst::CompareInt {
-            dst, value, number, ..
-        } => {
+        Inst::CompareInt { dst, value, number, .. } => {
             checker.value(*value)?;
             checker.int(*number)?;
             checker.bool(*dst)
         }
-        Inst::Matches {
-            dst,
-            value,
-            pattern,
-        } => {
+        Inst::Matches { dst, value, pattern } => {
             if pattern.0 as usize >= checker.module.patterns.len() {
                 return Err(format!("{pattern} does not exist"));
             }
@@ -92,11 +86,9 @@ fn host(checker: &Checker<'_>, dst: Option<Reg>, op: &HostOp, args: &[Reg]) -> C
     let Some(dst) = dst else { return Ok(()) };
     match op {
         HostOp::Equal | HostOp::Compare(_) | HostOp::MapDelete(_) => checker.bool(dst),
-        HostOp::MapSet(_)
-        | HostOp::MapAdd(_)
-        | HostOp::MapAggregate(..)
-        | HostOp::Emit(_)
-        | HostOp::Action(_) => Err("this operation gives no result".into()),
+        HostOp::MapSet(_) | HostOp::MapAdd(_) | HostOp::MapAggregate(..) | HostOp::Emit(_) | HostOp::Action(_) => {
+            Err("this operation gives no result".into())
+        }
         _ => checker.value(dst),
     }
 }

@@ -3,9 +3,7 @@
 use reel_lang::ty::{IntTy, Ty};
 
 use super::super::text::{reg_ty_text, ty_text};
-use super::super::{
-    Arg, At, BinaryOp, CompareOp, Data, Function, Inst, MapDef, Module, Reg, RegTy, UnaryOp,
-};
+use super::super::{Arg, At, BinaryOp, CompareOp, Data, Function, Inst, MapDef, Module, Reg, RegTy, UnaryOp};
 use super::native;
 
 pub(super) type Check<T = ()> = Result<T, String>;
@@ -18,11 +16,7 @@ pub(super) fn check(module: &Module, function: &Function, inst: &Inst) -> Check 
     for number in touched {
         reg(function, number)?;
     }
-    if checker.scalar(inst)?
-        || checker.memory(inst)?
-        || checker.map(inst)?
-        || checker.kernel(inst)?
-    {
+    if checker.scalar(inst)? || checker.memory(inst)? || checker.map(inst)? || checker.kernel(inst)? {
         return Ok(());
     }
     native::check(&checker, inst)
@@ -38,11 +32,7 @@ fn is(function: &Function, number: Reg, want: RegTy) -> Check {
     if found == want {
         return Ok(());
     }
-    Err(format!(
-        "{number} is {}, not {}",
-        reg_ty_text(found),
-        reg_ty_text(want)
-    ))
+    Err(format!("{number} is {}, not {}", reg_ty_text(found), reg_ty_text(want)))
 }
 
 pub(super) fn want_bool(function: &Function, number: Reg) -> Check {
@@ -78,10 +68,7 @@ impl Checker<'_> {
     pub(super) fn int(&self, number: Reg) -> Check {
         match reg(self.function, number)? {
             RegTy::Int(_) => Ok(()),
-            other => Err(format!(
-                "{number} is {}, not an integer",
-                reg_ty_text(other)
-            )),
+            other => Err(format!("{number} is {}, not an integer", reg_ty_text(other))),
         }
     }
 
@@ -115,25 +102,19 @@ impl Checker<'_> {
                 }
                 self.same(*dst, *src)?;
             }
-            Inst::Binary {
-                op,
-                dst,
-                left,
-                right,
-            } => {
-                let ty = self.same(*left, *right)?;
+            Inst::Binary { op, dst, left, right } => {
                 self.same(*dst, *left)?;
+                // A number is added to a pointer that the verifier knows.
+                if *op == BinaryOp::Add && is(self.function, *left, RegTy::Btf).is_ok() {
+                    return self.scalar_reg(*right).map(|_| true);
+                }
+                let ty = self.same(*left, *right)?;
                 let logical = matches!(op, BinaryOp::And | BinaryOp::Or | BinaryOp::Xor);
                 if !(ty == RegTy::Bool && logical) {
                     self.int(*left)?;
                 }
             }
-            Inst::Compare {
-                op,
-                dst,
-                left,
-                right,
-            } => {
+            Inst::Compare { op, dst, left, right } => {
                 self.bool(*dst)?;
                 let ty = self.same(*left, *right)?;
                 self.scalar_reg(*left)?;
@@ -191,20 +172,11 @@ impl Checker<'_> {
             Inst::Load { dst: reg, from: at } | Inst::Store { to: at, src: reg } => {
                 self.room(*at, self.scalar_reg(*reg)?.len_bytes())?;
             }
-            Inst::CopyBuf {
-                to,
-                from,
-                len_bytes,
-            } => {
+            Inst::CopyBuf { to, from, len_bytes } => {
                 self.room(*to, *len_bytes)?;
                 self.room(*from, *len_bytes)?;
             }
-            Inst::EqualBuf {
-                dst,
-                left,
-                right,
-                len_bytes,
-            } => {
+            Inst::EqualBuf { dst, left, right, len_bytes } => {
                 self.bool(*dst)?;
                 self.room(*left, *len_bytes)?;
                 self.room(*right, *len_bytes)?;
@@ -222,12 +194,7 @@ impl Checker<'_> {
 
     fn map(&self, inst: &Inst) -> Check<bool> {
         match inst {
-            Inst::MapGet {
-                map,
-                key,
-                to,
-                found,
-            } => {
+            Inst::MapGet { map, key, to, found } => {
                 let def = self.keyed(*map, *key)?;
                 self.room(*to, def.value_len_bytes)?;
                 self.maybe_bool(*found)?;
@@ -247,12 +214,7 @@ impl Checker<'_> {
                     return Err(format!("map{map} holds {}", ty_text(&def.value)));
                 }
             }
-            Inst::MapAggregate {
-                map,
-                key,
-                agg,
-                value,
-            } => {
+            Inst::MapAggregate { map, key, agg, value } => {
                 let def = self.keyed(*map, *key)?;
                 value.map_or(Ok(()), |value| self.int(value))?;
                 if def.value != Ty::Agg(*agg) {
@@ -273,24 +235,16 @@ impl Checker<'_> {
                 self.scalar_reg(*dst)?;
                 is(self.function, *base, RegTy::Btf)?;
             }
-            Inst::Probe {
-                to,
-                len_bytes,
-                address,
-                failed,
-                ..
-            } => {
+            Inst::Put { base, src, .. } => {
+                self.scalar_reg(*src)?;
+                is(self.function, *base, RegTy::Btf)?;
+            }
+            Inst::Probe { to, len_bytes, address, failed, .. } => {
                 self.room(*to, *len_bytes)?;
                 self.scalar_reg(*address)?;
                 self.maybe_bool(*failed)?;
             }
-            Inst::ProbeStr {
-                to,
-                len_bytes,
-                address,
-                dst,
-                ..
-            } => {
+            Inst::ProbeStr { to, len_bytes, address, dst, .. } => {
                 self.room(*to, *len_bytes)?;
                 self.scalar_reg(*address)?;
                 dst.map_or(Ok(()), |dst| self.int(dst))?;
