@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What the end-to-end tests share: servers and apps as processes of their own, and reel run as a user runs it.
+
+pub mod app;
+pub mod process;
+pub mod redis;

@@ -1,0 +1,65 @@
+//! Child processes of tests: none outlives its test, and waiting is for an event, never for a time.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How long anything that a test waits for may take on a slow machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A child that is killed, by its pid, when the test ends.
+#[derive(Debug)]
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Starts a command.
+    pub fn start(command: &mut Command) -> Result<Running> {
+        let child = command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+        Ok(Running(child))
+    }
+
+    /// Waits until the process listens on a port of 127.0.0.1: the kernel's own table says so.
+    pub fn wait_listening(&mut self, port: u16) -> Result<()> {
+        let wanted = format!("0100007F:{port:04X} 00000000:0000 0A");
+        let began = Instant::now();
+        while !std::fs::read_to_string("/proc/net/tcp")?.contains(&wanted) {
+            if let Some(status) = self.0.try_wait()? {
+                bail!("the process ended with {status} before it listened on port {port}");
+            }
+            if began.elapsed() > PATIENCE {
+                bail!("nothing listens on port {port} after {PATIENCE:?}");
+            }
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+}
+
+/// A port of 127.0.0.1 that was free a moment ago, below the range that the kernel gives to clients.
+pub fn free_port() -> Result<u16> {
+    let start = 10_000 + (std::process::id() % 15_000) as u16;
+    (0..20_000u16)
+        .map(|i| 10_000 + (start - 10_000 + i) % 20_000)
+        .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+        .context("no free port")
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Where `tests/setup` puts what it installs.
+pub fn test_env() -> PathBuf {
+    root().join("target/test-env")
+}
