@@ -6,9 +6,16 @@
 //! be watched, and so that nothing of it outlives reel. No aya type appears in a public
 //! signature, and nothing here knows a protocol or a rule.
 
+pub mod attach;
+pub mod catalog;
 pub mod cgroup;
+pub mod cpus;
 pub mod event;
 pub mod guard;
+pub mod inspect;
+pub mod load;
+pub mod maps;
+pub mod ringbuf;
 pub mod spawn;
 mod sys;
 pub mod unsupported;

@@ -5,5 +5,9 @@
 //! and byte slices, so that no caller handles a raw pointer.
 #![allow(unsafe_code)]
 
+pub(crate) mod bpf;
+pub(crate) mod epoll;
+pub(crate) mod mount;
+pub(crate) mod perf;
 pub(crate) mod poll;
 pub(crate) mod process;
