@@ -1,0 +1,62 @@
+//! What can be wrong with a recording, and whose fault it is.
+
+use std::path::{Path, PathBuf};
+
+use super::yaml::Fault;
+
+/// Why a recording cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file is not what a recording holds: it was cut, or edited into nonsense.
+    #[error("{}:{line}: {reason}", file.display())]
+    Damaged { file: PathBuf, line: u32, reason: String },
+    /// The recorder was stopped before it could finish, or lost something: its traffic is not all there.
+    #[error("{}: the recording is incomplete: {reason}", dir.display())]
+    Incomplete { dir: PathBuf, reason: String },
+    /// A later version of reel wrote it.
+    #[error(
+        "{}: format version {found} is newer than {known}, the newest that this version of reel reads; use reel {tool} or later",
+        file.display()
+    )]
+    Newer { file: PathBuf, found: u32, known: u32, tool: String },
+    /// The path names no recording: the command line is wrong.
+    #[error("{}: {reason}", path.display())]
+    NotARecording { path: PathBuf, reason: String },
+    /// The directory holds something else, which would be lost.
+    #[error("{}: the directory is not a recording; choose another, or empty it", dir.display())]
+    Occupied { dir: PathBuf },
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    /// A secret's value is at none of the places where it could be.
+    #[error(
+        "the secret `{name}` was not supplied: pass `--secret {name}=ENV`, where ENV is the environment variable that holds it"
+    )]
+    SecretMissing { name: String },
+    /// `--secret` names a secret that the recording does not have.
+    #[error("the recording has no secret `{name}`; it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    SecretUnknown { name: String, known: Vec<String> },
+}
+
+impl Error {
+    /// The exit code of DESIGN.md.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Damaged { .. } | Error::Incomplete { .. } | Error::Newer { .. } => 4,
+            Error::NotARecording { .. }
+            | Error::Occupied { .. }
+            | Error::SecretMissing { .. }
+            | Error::SecretUnknown { .. } => 2,
+            Error::Io { .. } => 3,
+        }
+    }
+
+    pub(super) fn at(file: &Path, fault: Fault) -> Self {
+        Error::Damaged { file: file.to_owned(), line: fault.line, reason: fault.reason }
+    }
+
+    pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Error::Io { path, source }
+    }
+}

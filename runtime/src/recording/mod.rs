@@ -1,0 +1,29 @@
+//! Recordings: what a run exchanged with the world, as a folder of readable files (DESIGN.md, "Recordings").
+//!
+//! [`Writer`] writes one, exchange by exchange, and [`Recording::open`] reads it whole. Fields are stored decoded, by the
+//! schema of their protocol; bytes are kept beside them where the fields would not give them back. The files have a stable
+//! order, so that two recordings of the same traffic differ only in what really changed, and in `timing.yaml`.
+
+mod bodies;
+mod document;
+mod error;
+mod fields;
+pub mod layout;
+mod message;
+mod migrate;
+mod model;
+mod read;
+mod title;
+mod value;
+mod write;
+pub mod yaml;
+
+pub use error::Error;
+pub use message::wire_bytes;
+pub use model::*;
+pub use read::Recording;
+pub use title::title;
+pub use write::{Closing, Writer};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! Writing a recording: beside its folder, exchange by exchange, and into its place in one step when it is whole.
+//!
+//! From the first moment the unfinished folder says `complete: false`, so whatever stops the recorder leaves a recording
+//! that says so. What a user keeps beside the recording's own files in the folder stays there.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags};
+
+use super::bodies::InFolder;
+use super::document::{self, Count, Head};
+use super::model::{
+    About, Circumstance, Cue, EffectRef, Exchange, Losses, Mock, MockId, Scope, SecretsRef, Test, TestId,
+};
+use super::yaml::{self, Node};
+use super::{Error, layout, message, title};
+
+/// A recording that is being written.
+pub struct Writer {
+    dir: PathBuf,
+    partial: PathBuf,
+    /// Locked as long as the recorder lives.
+    _lock: File,
+    about: About,
+    bodies: InFolder,
+    counts: BTreeMap<String, Count>,
+    open: BTreeMap<String, MockFile>,
+    tests: u32,
+    timing: BTreeMap<String, Circumstance>,
+}
+
+/// The file that the next mocks of a protocol go to.
+struct MockFile {
+    path: PathBuf,
+    out: BufWriter<File>,
+}
+
+impl MockFile {
+    fn create(path: PathBuf) -> io::Result<Self> {
+        let out = BufWriter::new(File::create(&path)?);
+        Ok(MockFile { path, out })
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        self.out.write_all(layout::END.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+/// What is known only when the recording ends.
+#[derive(Debug, Clone, Default)]
+pub struct Closing {
+    pub losses: Losses,
+    /// The exit status of the app, where it ended by itself.
+    pub app_exit: Option<i32>,
+    pub secrets: Option<SecretsRef>,
+}
+
+impl Writer {
+    /// Starts a recording that will be `dir`. An older recording there stays until this one is finished.
+    ///
+    /// # Errors
+    /// [`Error::Occupied`] where the folder holds something else, or another recorder is at work there.
+    pub fn create(dir: &Path, about: About) -> Result<Self, Error> {
+        if holds_something_else(dir).map_err(Error::io(dir))? {
+            return Err(Error::Occupied { dir: dir.to_owned() });
+        }
+        let partial = layout::partial(dir);
+        remove_abandoned(&partial)?;
+        fs::create_dir_all(partial.join(layout::TESTS)).map_err(Error::io(&partial))?;
+        fs::create_dir_all(partial.join(layout::MOCKS)).map_err(Error::io(&partial))?;
+        let head = partial.join(layout::HEAD);
+        let lock = File::create(&head).map_err(Error::io(&head))?;
+        lock.try_lock().map_err(|_| Error::Occupied { dir: partial.clone() })?;
+        let bodies = InFolder::new(partial.join(layout::BODIES));
+        let writer = Writer {
+            dir: dir.to_owned(),
+            partial,
+            _lock: lock,
+            about,
+            bodies,
+            counts: BTreeMap::new(),
+            open: BTreeMap::new(),
+            tests: 0,
+            timing: BTreeMap::new(),
+        };
+        writer.write_head(false)?;
+        Ok(writer)
+    }
+
+    /// Adds an outgoing exchange; those of a protocol are numbered in the order of the calls.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk refuses, or a message is of no protocol that this version knows.
+    pub fn add_mock(
+        &mut self,
+        scope: Scope,
+        cue: Option<Cue>,
+        exchange: Exchange,
+        at: Circumstance,
+    ) -> Result<MockId, Error> {
+        let protocol = exchange.protocol.clone();
+        let count = self.count(&protocol);
+        count.mocks += 1;
+        let id = MockId { protocol, number: count.mocks };
+        let mock = Mock { id: id.clone(), scope, cue, exchange };
+        let failed = Error::io(&self.partial);
+        self.append_mock(&mock).map_err(failed)?;
+        self.timing.insert(id.to_string(), at);
+        Ok(id)
+    }
+
+    fn append_mock(&mut self, mock: &Mock) -> io::Result<()> {
+        let node = document::write_mock(mock, &mut self.bodies)?;
+        let path = self.partial.join(layout::MOCKS).join(layout::mock_file(&mock.id.protocol, mock.id.number));
+        let file = match self.open.remove(&mock.id.protocol) {
+            Some(file) if file.path == path => file,
+            Some(full) => {
+                full.end()?;
+                MockFile::create(path)?
+            }
+            None => MockFile::create(path)?,
+        };
+        let file = self.open.entry(mock.id.protocol.clone()).or_insert(file);
+        write!(file.out, "---\n{}", yaml::document(&node))
+    }
+
+    /// Adds an incoming exchange with what it caused; tests are numbered in the order of the calls.
+    ///
+    /// # Errors
+    /// As for [`Writer::add_mock`].
+    pub fn add_test(
+        &mut self,
+        exchange: Exchange,
+        effects: Vec<EffectRef>,
+        tags: Vec<String>,
+        at: Circumstance,
+    ) -> Result<TestId, Error> {
+        self.count(&exchange.protocol).tests += 1;
+        self.tests += 1;
+        let id = TestId(self.tests);
+        let test = Test { id, slug: slug(&exchange), exchange, effects, tags };
+        let path = self.partial.join(layout::TESTS).join(format!("{id}-{}.yaml", test.slug));
+        let node = document::write_test(&test, &mut self.bodies).map_err(Error::io(&path))?;
+        write_file(&path, &node)?;
+        self.timing.insert(format!("test-{id}"), at);
+        Ok(id)
+    }
+
+    fn count(&mut self, protocol: &str) -> &mut Count {
+        self.counts
+            .entry(protocol.to_owned())
+            .or_insert_with(|| Count { protocol: protocol.to_owned(), ..Count::default() })
+    }
+
+    /// Finishes the recording and puts it in its place, where an older one goes away in the same step.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk refuses; the unfinished folder stays and says so.
+    pub fn finish(mut self, closing: Closing) -> Result<PathBuf, Error> {
+        self.about.losses = closing.losses;
+        self.about.app_exit = closing.app_exit;
+        self.about.secrets = closing.secrets;
+        for (_, file) in std::mem::take(&mut self.open) {
+            let path = file.path.clone();
+            file.end().map_err(Error::io(&path))?;
+        }
+        let timing = self.timing.iter().map(|(id, at)| (id.as_str(), document::write_circumstance(at)));
+        write_lines(&self.partial.join(layout::TIMING), timing)?;
+        self.write_head(true)?;
+        let folder = File::open(&self.partial).map_err(Error::io(&self.partial))?;
+        rustix::fs::syncfs(&folder).map_err(|e| Error::io(&self.partial)(e.into()))?;
+        self.move_into_place().map_err(Error::io(&self.dir))?;
+        Ok(self.dir)
+    }
+
+    fn write_head(&self, complete: bool) -> Result<(), Error> {
+        let counts = self.counts.values().cloned().collect();
+        let head = Head { complete, about: self.about.clone(), counts };
+        let path = self.partial.join(layout::HEAD);
+        // In place, and not by a rename, so that the lock on the file stays.
+        write_file(&path, &document::write_head(&head))
+    }
+
+    fn move_into_place(&self) -> io::Result<()> {
+        let parent = self.dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !self.dir.exists() {
+            fs::rename(&self.partial, &self.dir)?;
+            return File::open(parent)?.sync_all();
+        }
+        for entry in fs::read_dir(&self.dir)? {
+            let name = entry?.file_name();
+            if !layout::ALL.iter().any(|own| name == *own) {
+                fs::rename(self.dir.join(&name), self.partial.join(&name))?;
+            }
+        }
+        rustix::fs::renameat_with(CWD, &self.partial, CWD, &self.dir, RenameFlags::EXCHANGE)?;
+        File::open(parent)?.sync_all()?;
+        fs::remove_dir_all(&self.partial)
+    }
+}
+
+/// Whether a folder has content and is no recording.
+fn holds_something_else(dir: &Path) -> io::Result<bool> {
+    match fs::read_dir(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+        Ok(mut entries) => Ok(entries.next().is_some() && !dir.join(layout::HEAD).is_file()),
+    }
+}
+
+/// Removes what a recorder that was stopped has left, unless it still runs.
+fn remove_abandoned(partial: &Path) -> Result<(), Error> {
+    let head = partial.join(layout::HEAD);
+    match File::open(&head) {
+        Ok(file) => {
+            file.try_lock().map_err(|_| Error::Occupied { dir: partial.to_owned() })?;
+            fs::remove_dir_all(partial).map_err(Error::io(partial))
+        }
+        Err(_) if partial.exists() => Err(Error::Occupied { dir: partial.to_owned() }),
+        Err(_) => Ok(()),
+    }
+}
+
+fn slug(exchange: &Exchange) -> String {
+    let protocol = message::protocol(&exchange.protocol, 0).ok();
+    match (protocol, &exchange.request) {
+        (Some(protocol), Some(request)) => title::slug(&title::title(protocol, request)),
+        _ => exchange.protocol.clone(),
+    }
+}
+
+/// Writes a file of one document.
+pub(super) fn write_file(path: &Path, node: &Node) -> Result<(), Error> {
+    fs::write(path, format!("{}{}", yaml::document(node), layout::END)).map_err(Error::io(path))
+}
+
+/// Writes a map with one entry a line.
+fn write_lines<'a>(path: &Path, entries: impl Iterator<Item = (&'a str, Node)>) -> Result<(), Error> {
+    let mut text = String::new();
+    for (key, node) in entries {
+        text.push_str(&format!("{key}: {}\n", yaml::inline(&node)));
+    }
+    text.push_str(layout::END);
+    fs::write(path, text).map_err(Error::io(path))
+}
