@@ -7,7 +7,9 @@
 //! |---|---|
 //! | [`span`] | files, places, line and column |
 //! | [`diagnostic`] | what the author is told, with stable codes; text and JSON |
-//! | [`ast`] | the syntax tree |
+//! | [`scan`] | limits, comments, the preprocessor, top-level items |
+//! | [`parse`] | text to syntax tree, all faults of a file |
+//! | [`ast`] | the syntax tree, and its dump |
 //! | [`hir`], [`ty`], [`env`] | the typed program, its types, and what the checker asks of outside |
 //! | [`value`], [`schema`] | values, message schemas and the flat record |
 
@@ -15,6 +17,8 @@ pub mod ast;
 pub mod diagnostic;
 pub mod env;
 pub mod hir;
+pub mod parse;
+pub mod scan;
 pub mod schema;
 pub mod span;
 pub mod ty;

@@ -4,6 +4,7 @@
 //! the checker: whether a header is a kernel probe or a message probe, what a bare name refers to, whether a call is a
 //! function, a macro or an action. Depth is bounded by the parser (`parse::limits`), so a recursive walk is safe.
 
+pub mod dump;
 mod expr;
 mod stmt;
 mod ty;

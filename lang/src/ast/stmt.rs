@@ -1,13 +1,13 @@
 //! Statements and blocks.
 
-use super::{BinaryOp, Expr, Ident, Type};
+use super::{BinaryOp, Expr, Ident, Import, Type};
 use crate::span::Span;
 
 /// `{ statements value }`; the value is a last expression without `;`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
     pub stmts: Vec<Stmt>,
-    /// A last expression without `;`: the block's value. An `if` at the end of a block is here too.
+    /// A last expression without `;`: the block's value. A last `if` or block is here only if it ends in a value itself.
     pub value: Option<Box<Expr>>,
     pub span: Span,
 }
@@ -54,6 +54,8 @@ pub enum StmtKind {
     Return(Option<Expr>),
     Break,
     Continue,
+    /// `import "name";` inside a block
+    Import(Import),
 }
 
 /// What a `for` runs over.

@@ -77,6 +77,7 @@ codes! {
     Error 111 MISPLACED: "A construct stands where it is not allowed.";
     Error 112 BAD_TEXT: "The text holds a character that no script can hold.";
     Warning 150 INCLUDE_IGNORED: "An #include is not read: types come from the kernel's BTF.";
+    Warning 151 DEFINE_IGNORED: "A #define whose value is not an expression is left out.";
 }
 
 #[cfg(test)]
