@@ -284,7 +284,8 @@ pub enum Inst {
         dst: Reg,
         src: Reg,
     },
-    /// All three of one integer type; the result wraps to its width.
+    /// All three of one integer type; the result wraps to its width. `And`, `Or`, `Xor` also on bools; `Add` also on a
+    /// `Btf` left side and result, with a constant `u64` right.
     Binary {
         op: BinaryOp,
         dst: Reg,
@@ -374,6 +375,11 @@ pub enum Inst {
     Context {
         dst: Reg,
         offset: u32,
+    },
+    /// The address of a place in the context, as a number: what a `__data_loc` field points at. `offset` is below 65536.
+    ContextAddress {
+        dst: Reg,
+        offset: Reg,
     },
     /// Loads through a pointer that the verifier knows.
     Follow {
@@ -507,6 +513,8 @@ pub enum HostOp {
     MapSet(u32),
     MapAdd(u32),
     MapDelete(u32),
+    /// Whether a map has an entry, into a bool.
+    MapHas(u32),
     MapAggregate(u32, Agg),
     /// Prints: the arguments are the output's.
     Emit(OutputId),
@@ -542,6 +550,7 @@ impl Inst {
             | Inst::Load { dst, .. }
             | Inst::EqualBuf { dst, .. }
             | Inst::Context { dst, .. }
+            | Inst::ContextAddress { dst, .. }
             | Inst::Follow { dst, .. }
             | Inst::Field { dst, .. }
             | Inst::Text { dst, .. }
@@ -594,6 +603,7 @@ impl Inst {
             Inst::MapAdd { delta, .. } => vec![*delta],
             Inst::MapAggregate { value, .. } => value.iter().copied().collect(),
             Inst::Follow { base, .. } => vec![*base],
+            Inst::ContextAddress { offset, .. } => vec![*offset],
             Inst::Probe { address, .. } | Inst::ProbeStr { address, .. } => vec![*address],
             Inst::Helper { args, .. } | Inst::Kfunc { args, .. } => arg_regs(args),
             Inst::TextEqual { value, .. }
@@ -612,6 +622,7 @@ impl Inst {
     pub fn sides(&self) -> Sides {
         match self {
             Inst::Context { .. }
+            | Inst::ContextAddress { .. }
             | Inst::Follow { .. }
             | Inst::Probe { .. }
             | Inst::ProbeStr { .. }

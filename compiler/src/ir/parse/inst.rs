@@ -126,6 +126,7 @@ fn memory(line: &mut Line<'_>, word: &str, dst: Option<Reg>) -> Result<Option<In
 fn kernel(line: &mut Line<'_>, word: &str, dst: Option<Reg>) -> Result<Option<Inst>, ParseError> {
     Ok(Some(match word {
         "context" => Inst::Context { dst: want(line, dst)?, offset: line.number_as()? },
+        "contextaddress" => Inst::ContextAddress { dst: want(line, dst)?, offset: line.reg()? },
         "follow" => Inst::Follow { dst: want(line, dst)?, base: line.reg()?, offset: next_u32(line)? },
         "probe" => {
             let space = decl::space(line)?;
@@ -201,6 +202,7 @@ fn host_op(line: &mut Line<'_>) -> Result<HostOp, ParseError> {
         "mapget" => HostOp::MapGet(line.id("map")?),
         "mapset" => HostOp::MapSet(line.id("map")?),
         "mapadd" => HostOp::MapAdd(line.id("map")?),
+        "maphas" => HostOp::MapHas(line.id("map")?),
         "mapdelete" => HostOp::MapDelete(line.id("map")?),
         "aggregate" => {
             let map = line.id("map")?;

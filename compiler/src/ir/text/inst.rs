@@ -114,6 +114,7 @@ fn common(inst: &Inst, f: &mut fmt::Formatter<'_>) -> Result<bool, fmt::Error> {
 fn kernel(inst: &Inst, f: &mut fmt::Formatter<'_>) -> Result<bool, fmt::Error> {
     match inst {
         Inst::Context { offset, .. } => write!(f, "context {offset}"),
+        Inst::ContextAddress { offset, .. } => write!(f, "contextaddress {offset}"),
         Inst::Follow { base, offset, .. } => write!(f, "follow {base}, {offset}"),
         Inst::Probe { space, to, len_bytes, address, .. } => {
             write!(f, "probe {}, {to}, {len_bytes}, {address}", space_text(*space))
@@ -161,6 +162,7 @@ impl fmt::Display for HostOp {
             HostOp::MapGet(map) => write!(f, "mapget map{map}"),
             HostOp::MapSet(map) => write!(f, "mapset map{map}"),
             HostOp::MapAdd(map) => write!(f, "mapadd map{map}"),
+            HostOp::MapHas(map) => write!(f, "maphas map{map}"),
             HostOp::MapDelete(map) => write!(f, "mapdelete map{map}"),
             HostOp::MapAggregate(map, agg) => write!(f, "aggregate map{map} {} ", agg_text(*agg)),
             HostOp::Emit(output) => write!(f, "emit {output}"),

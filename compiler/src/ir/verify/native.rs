@@ -62,7 +62,7 @@ fn host(checker: &Checker<'_>, dst: Option<Reg>, op: &HostOp, args: &[Reg]) -> C
         HostOp::Equal | HostOp::Compare(_) | HostOp::Index => Some(2),
         HostOp::Nil | HostOp::Null | HostOp::Builtin(_) => Some(0),
         HostOp::Decimal(data) => checker.data(*data).map(|_| Some(0))?,
-        HostOp::MapGet(map) | HostOp::MapDelete(map) => Some(keys(map)?),
+        HostOp::MapGet(map) | HostOp::MapDelete(map) | HostOp::MapHas(map) => Some(keys(map)?),
         HostOp::MapSet(map) | HostOp::MapAdd(map) => Some(keys(map)? + 1),
         HostOp::MapAggregate(map, agg) => {
             let def = checker.map_def(*map)?;
@@ -85,7 +85,7 @@ fn host(checker: &Checker<'_>, dst: Option<Reg>, op: &HostOp, args: &[Reg]) -> C
     }
     let Some(dst) = dst else { return Ok(()) };
     match op {
-        HostOp::Equal | HostOp::Compare(_) | HostOp::MapDelete(_) => checker.bool(dst),
+        HostOp::Equal | HostOp::Compare(_) | HostOp::MapDelete(_) | HostOp::MapHas(_) => checker.bool(dst),
         HostOp::MapSet(_) | HostOp::MapAdd(_) | HostOp::MapAggregate(..) | HostOp::Emit(_) | HostOp::Action(_) => {
             Err("this operation gives no result".into())
         }

@@ -231,6 +231,10 @@ impl Checker<'_> {
             Inst::Context { dst: reg, .. } | Inst::SetContext { src: reg, .. } => {
                 self.scalar_reg(*reg)?;
             }
+            Inst::ContextAddress { dst, offset } => {
+                self.scalar_reg(*dst)?;
+                self.int(*offset)?;
+            }
             Inst::Follow { dst, base, .. } => {
                 self.scalar_reg(*dst)?;
                 is(self.function, *base, RegTy::Btf)?;
