@@ -43,6 +43,10 @@ pub trait Sink {
     fn piece(&mut self, conn: ConnId, side: Side, piece: Piece, moment: Moment);
     /// No more will come from this side.
     fn closed(&mut self, conn: ConnId, side: Side, moment: Moment);
+    /// The connection is over; `first` is the side that closed first, where that was seen.
+    fn ended(&mut self, conn: ConnId, first: Option<Side>, moment: Moment);
+    /// The app tried to connect, and was refused or gave up.
+    fn refused(&mut self, ends: Ends, moment: Moment);
 }
 
 /// What was lost, exactly: any of them above 0 makes a recording incomplete.
@@ -69,6 +73,8 @@ struct Connection {
     received: Stream,
     sent: Stream,
     sent_closed: bool,
+    /// Which way ended first.
+    first_closed: Option<Flow>,
 }
 
 impl Connection {
@@ -141,8 +147,9 @@ impl Connections {
         match (change.old, change.new) {
             (_, TcpState::Listen) => sink.listening(change.local, moment),
             (TcpState::SynSent, TcpState::Established) => self.open(change, Direction::Out, moment, sink),
-            // A client that closes at once is in CLOSE_WAIT before the app accepts it.
             (TcpState::SynRecv, TcpState::Established) => self.open(change, Direction::In, moment, sink),
+            (TcpState::SynSent, TcpState::Close) => sink.refused(ends(change, Direction::Out), moment),
+            (_, TcpState::CloseWait) => self.peer_closed(change),
             (_, TcpState::FinWait1 | TcpState::LastAck) => self.sent_all(change, moment, sink),
             (_, TcpState::Close) => {
                 if let Some(connection) = self.open.remove(&change.cookie) {
@@ -160,15 +167,18 @@ impl Connections {
         let (mut received, mut sent) = (Stream::default(), Stream::default());
         received.starts_at(change.copied_seq);
         sent.starts_at(change.write_seq);
-        let (server, client) = match direction {
-            Direction::In => (change.local, change.remote),
-            Direction::Out => (change.remote, change.local),
-        };
-        let connection = Connection { id, direction, received, sent, sent_closed: false };
+        let connection = Connection { id, direction, received, sent, sent_closed: false, first_closed: None };
         if let Some(old) = self.open.insert(change.cookie, connection) {
             self.end(old, None, moment, sink);
         }
-        sink.opened(id, Ends { direction, server, client }, moment);
+        sink.opened(id, ends(change, direction), moment);
+    }
+
+    /// The peer has closed its way; the app may not have read all of it yet.
+    fn peer_closed(&mut self, change: &StateChange) {
+        if let Some(connection) = self.open.get_mut(&change.cookie) {
+            connection.first_closed.get_or_insert(Flow::Received);
+        }
     }
 
     /// The app has closed its way: everything it sent lies before `write_seq`.
@@ -179,6 +189,7 @@ impl Connections {
         let (id, side) = (connection.id, connection.side(Flow::Sent));
         connection.sent.reaches(change.write_seq, &mut |piece| sink.piece(id, side, piece, moment));
         connection.sent_closed = true;
+        connection.first_closed.get_or_insert(Flow::Sent);
         sink.closed(id, side, moment);
     }
 
@@ -206,7 +217,17 @@ impl Connections {
                 sink.closed(id, side, moment);
             }
         }
+        let first = connection.first_closed.map(|flow| connection.side(flow));
+        sink.ended(connection.id, first, moment);
     }
+}
+
+fn ends(change: &StateChange, direction: Direction) -> Ends {
+    let (server, client) = match direction {
+        Direction::In => (change.local, change.remote),
+        Direction::Out => (change.remote, change.local),
+    };
+    Ends { direction, server, client }
 }
 
 #[cfg(test)]

@@ -21,6 +21,13 @@ impl Sink for Transcript {
         };
         let _ = writeln!(self.0, "{} {} {text} by {}", conn.0, side.name(), moment.task.tid);
     }
+    fn ended(&mut self, conn: ConnId, first: Option<Side>, _: Moment) {
+        let first = first.map_or("nobody", Side::name);
+        let _ = writeln!(self.0, "{} ended, {first} first", conn.0);
+    }
+    fn refused(&mut self, ends: Ends, _: Moment) {
+        let _ = writeln!(self.0, "refused by {}", ends.server);
+    }
     fn closed(&mut self, conn: ConnId, side: Side, _: Moment) {
         let _ = writeln!(self.0, "{} {} closed", conn.0, side.name());
     }
@@ -75,7 +82,7 @@ fn an_accepted_connection_is_in() {
             state(1, TcpState::LastAck, TcpState::Close, 507, 104),
         ],
         "listening 127.0.0.1:8080\n0 opened in server 127.0.0.1:8080\n0 request ask by 7\n0 response answer by 7\n\
-         0 response closed\n0 request closed\n",
+         0 response closed\n0 request closed\n0 ended, request first\n",
         Losses::default(),
     );
 }
@@ -84,7 +91,7 @@ fn an_accepted_connection_is_in() {
 fn a_lost_first_run_is_a_hole() {
     check(
         &[state(1, TcpState::SynSent, TcpState::Established, 500, 100), data(1, Flow::Sent, 502, "k")],
-        "0 opened out server 127.0.0.1:40000\n0 response closed\n0 request [hole of 2] by 0\n0 request k by 0\n0 request closed\n",
+        "0 opened out server 127.0.0.1:40000\n0 response closed\n0 request [hole of 2] by 0\n0 request k by 0\n0 request closed\n0 ended, nobody first\n",
         Losses { missing_bytes: 2, unknown_socket_bytes: 0 },
     );
 }
@@ -98,7 +105,7 @@ fn a_lost_last_run_is_a_hole() {
             state(1, TcpState::Established, TcpState::FinWait1, 506, 103),
             state(1, TcpState::FinWait2, TcpState::Close, 507, 104),
         ],
-        "0 opened in server 127.0.0.1:8080\n0 request ask by 7\n0 response [hole of 6] by 9\n0 response closed\n0 request closed\n",
+        "0 opened in server 127.0.0.1:8080\n0 request ask by 7\n0 response [hole of 6] by 9\n0 response closed\n0 request closed\n0 ended, response first\n",
         Losses { missing_bytes: 6, unknown_socket_bytes: 0 },
     );
 }
@@ -106,4 +113,9 @@ fn a_lost_last_run_is_a_hole() {
 #[test]
 fn bytes_of_an_unknown_socket_are_counted() {
     check(&[data(3, Flow::Sent, 0, "lost")], "", Losses { missing_bytes: 0, unknown_socket_bytes: 4 });
+}
+
+#[test]
+fn a_refused_connection_is_told() {
+    check(&[state(1, TcpState::SynSent, TcpState::Close, 500, 0)], "refused by 127.0.0.1:40000\n", Losses::default());
 }
