@@ -7,7 +7,12 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod conversation;
+pub mod http;
+pub mod json;
 pub mod opaque;
+mod reader;
+pub mod record;
 mod registry;
 
 use bytes::Bytes;
