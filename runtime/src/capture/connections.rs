@@ -33,6 +33,9 @@ pub struct Moment {
     pub task: Task,
 }
 
+/// The task of what no thread did.
+pub const NOBODY: Task = Task { tgid: 0, tid: 0 };
+
 /// What has become known, in the order of the kernel's events.
 pub trait Sink {
     /// The app listens here.

@@ -1,2 +1,4 @@
 //! Recording.
 pub mod attribution;
+pub mod collector;
+pub mod compose;

@@ -1,0 +1,235 @@
+//! From what was captured to what is written: tests, mocks, and which mock belongs to which test.
+//!
+//! Incoming exchanges become tests in the order in which they began, outgoing ones mocks; a refused connection is a mock without
+//! messages. What the server said unasked (a greeting, a push) carries its cue: the connection's opening, or the exchange before
+//! it on the same connection. Rules have their say through [`Selection`] before anything reaches the disk.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use reel_lang::schema::Direction;
+use reel_protocols::Protocol;
+
+use super::attribution::{self, Cause, Incoming, Outgoing};
+use super::collector::{Captured, Collected, Refusal, began_ns};
+use crate::capture::connections::{ConnId, Ends, Moment};
+use crate::recording::{
+    Attribution, Circumstance, Cue, Destination, EffectRef, Ending, Error, Exchange, MockId, Scope, Writer,
+};
+
+/// What the capture rules say of one exchange.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// Not recorded; skipping a test also skips the calls that are certainly its own.
+    pub is_skipped: bool,
+    pub tags: Vec<String>,
+}
+
+/// The capture rules: choose exchanges, and redact what they keep.
+pub trait Selection {
+    /// Judges an exchange, and takes its secrets out of it.
+    fn judge(&mut self, exchange: &mut Exchange, at: &Circumstance) -> Verdict;
+}
+
+/// How many of each were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    pub tests: usize,
+    pub mocks: usize,
+    pub skipped: usize,
+}
+
+/// Writes everything that was collected.
+///
+/// # Errors
+/// Where the disk refuses.
+pub fn compose(
+    collected: Collected,
+    start_ns: u64,
+    comm: &dyn Fn(u32) -> String,
+    selection: &mut dyn Selection,
+    writer: &mut Writer,
+) -> Result<Written, Error> {
+    let (incoming, outgoing): (Vec<Captured>, Vec<Captured>) =
+        collected.exchanges.into_iter().partition(|captured| captured.ends.direction == Direction::In);
+    let calls = calls(outgoing, collected.refusals);
+    let requests: Vec<Incoming> = incoming.iter().map(request).collect();
+    let causes = attribution::attribute(&requests, &calls.iter().map(Call::outgoing).collect::<Vec<_>>());
+
+    let describe = |conn: Option<ConnId>, ends: &Ends, moment: Moment, ended_ns: Option<u64>| Circumstance {
+        at_ns: moment.time_ns.saturating_sub(start_ns),
+        latency_ns: ended_ns.map(|end| end.saturating_sub(moment.time_ns)),
+        pid: moment.task.tgid,
+        tid: moment.task.tid,
+        comm: comm(moment.task.tid),
+        peer: Some(ends.client),
+        connection: conn.map_or(0, |conn| conn.0),
+    };
+
+    let mut written = Written::default();
+    let mut tests = Vec::with_capacity(incoming.len());
+    for captured in incoming {
+        let (moment, ended_ns) = span(&captured);
+        let at = describe(Some(captured.conn), &captured.ends, moment, ended_ns);
+        let mut exchange = recorded(captured);
+        let verdict = selection.judge(&mut exchange, &at);
+        written.skipped += usize::from(verdict.is_skipped);
+        tests.push((exchange, verdict, at, Vec::new()));
+    }
+
+    let mut last_of_connection: HashMap<ConnId, MockId> = HashMap::new();
+    for (call, cause) in calls.into_iter().zip(causes) {
+        let owners = owners(&cause).into_iter().filter(|&(test, _)| !tests[test].1.is_skipped).collect::<Vec<_>>();
+        if owners.is_empty() && matches!(cause, Cause::Certain(..) | Cause::Candidates(_)) {
+            written.skipped += 1;
+            continue;
+        }
+        let moment = call.moment();
+        let (conn, ends, ended_ns) = (call.conn(), call.ends(), call.ended_ns());
+        let at = describe(conn, &ends, moment, ended_ns);
+        let (mut exchange, is_push) = call.recorded();
+        if selection.judge(&mut exchange, &at).is_skipped {
+            written.skipped += 1;
+            continue;
+        }
+        let cue = is_push.then(|| match conn.and_then(|conn| last_of_connection.get(&conn)) {
+            Some(id) => Cue::After(id.clone()),
+            None => Cue::Connect,
+        });
+        let id = writer.add_mock(scope(&cause), cue, exchange, at)?;
+        written.mocks += 1;
+        if let Some(conn) = conn {
+            last_of_connection.insert(conn, id.clone());
+        }
+        for (test, attribution) in owners {
+            tests[test].3.push(EffectRef { mock: id.clone(), attribution });
+        }
+    }
+    for (exchange, verdict, at, effects) in tests.into_iter().filter(|test| !test.1.is_skipped) {
+        writer.add_test(exchange, effects, verdict.tags, at)?;
+        written.tests += 1;
+    }
+    Ok(written)
+}
+
+/// A call of the app: an exchange, or a connection that was refused.
+enum Call {
+    Exchange(Box<Captured>),
+    Refused(Refusal),
+}
+
+fn calls(exchanges: Vec<Captured>, refusals: Vec<Refusal>) -> Vec<Call> {
+    let mut calls: Vec<Call> = exchanges.into_iter().map(|captured| Call::Exchange(Box::new(captured))).collect();
+    calls.extend(refusals.into_iter().map(Call::Refused));
+    calls.sort_by_key(|call| call.moment().time_ns);
+    calls
+}
+
+impl Call {
+    fn outgoing(&self) -> Outgoing {
+        let moment = self.moment();
+        Outgoing { caller: moment.task, began_ns: moment.time_ns }
+    }
+
+    fn moment(&self) -> Moment {
+        match self {
+            Call::Exchange(captured) => span(captured).0,
+            Call::Refused(refusal) => refusal.moment,
+        }
+    }
+
+    fn ended_ns(&self) -> Option<u64> {
+        match self {
+            Call::Exchange(captured) => span(captured).1,
+            Call::Refused(_) => None,
+        }
+    }
+
+    fn conn(&self) -> Option<ConnId> {
+        match self {
+            Call::Exchange(captured) => Some(captured.conn),
+            Call::Refused(_) => None,
+        }
+    }
+
+    fn ends(&self) -> Ends {
+        match self {
+            Call::Exchange(captured) => captured.ends,
+            Call::Refused(refusal) => refusal.ends,
+        }
+    }
+
+    /// The exchange as it is written, and whether the server spoke unasked.
+    fn recorded(self) -> (Exchange, bool) {
+        match self {
+            Call::Exchange(captured) => {
+                let is_push = captured.exchange.request.is_none();
+                (recorded(*captured), is_push)
+            }
+            Call::Refused(refusal) => {
+                let exchange = Exchange {
+                    protocol: reel_protocols::opaque::Tcp.schema().protocol.clone(),
+                    direction: Direction::Out,
+                    destination: destination(refusal.ends.server),
+                    request: None,
+                    interim: Vec::new(),
+                    response: None,
+                    ending: Some(Ending::Refused),
+                };
+                (exchange, true)
+            }
+        }
+    }
+}
+
+fn recorded(captured: Captured) -> Exchange {
+    let Captured { ends, exchange, closed_by_server, .. } = captured;
+    Exchange {
+        protocol: exchange.protocol.schema().protocol.clone(),
+        direction: ends.direction,
+        destination: destination(ends.server),
+        request: exchange.request.map(|timed| timed.message),
+        interim: exchange.interim.into_iter().map(|timed| timed.message).collect(),
+        response: exchange.response.map(|timed| timed.message),
+        ending: (closed_by_server && ends.direction == Direction::Out).then_some(Ending::Closed),
+    }
+}
+
+fn destination(server: SocketAddr) -> Destination {
+    Destination { addr: server, host: None }
+}
+
+/// When and by whom an exchange began, and when its last byte was seen.
+fn span(captured: &Captured) -> (Moment, Option<u64>) {
+    let exchange = &captured.exchange;
+    let first = exchange.request.as_ref().or(exchange.interim.first()).or(exchange.response.as_ref());
+    let task = first.map_or(crate::capture::connections::NOBODY, |timed| timed.tag.task);
+    let ended_ns = exchange.response.as_ref().map(|timed| timed.last_ns);
+    (Moment { time_ns: began_ns(exchange), task }, ended_ns)
+}
+
+fn request(captured: &Captured) -> Incoming {
+    let (moment, ended_ns) = span(captured);
+    Incoming {
+        reader: moment.task,
+        writer: captured.exchange.response.as_ref().map(|timed| timed.tag.task),
+        began_ns: moment.time_ns,
+        ended_ns: ended_ns.unwrap_or(u64::MAX),
+    }
+}
+
+fn owners(cause: &Cause) -> Vec<(usize, Attribution)> {
+    match cause {
+        Cause::Certain(test, _) => vec![(*test, Attribution::Certain)],
+        Cause::Candidates(tests) => tests.iter().map(|&test| (test, Attribution::Candidate)).collect(),
+        Cause::StartUp | Cause::Background => Vec::new(),
+    }
+}
+
+fn scope(cause: &Cause) -> Scope {
+    match cause {
+        Cause::Certain(..) | Cause::Candidates(_) => Scope::Test,
+        Cause::StartUp => Scope::Startup,
+        Cause::Background => Scope::Background,
+    }
+}
