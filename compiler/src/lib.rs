@@ -1,3 +1,5 @@
 //! The compiler: typed program to plan, eBPF object and native code.
+pub mod aggregate;
+pub mod bpf;
 pub mod builtins;
 pub mod ir;
