@@ -91,7 +91,7 @@ pub(super) fn places(inst: &Inst, mut visit: impl FnMut(At)) {
 /// Whether an instruction needs the program's context.
 fn needs_context(inst: &Inst) -> bool {
     match inst {
-        Inst::Context { .. } | Inst::SetContext { .. } => true,
+        Inst::Context { .. } | Inst::ContextAddress { .. } | Inst::SetContext { .. } => true,
         Inst::Helper { args, .. } | Inst::Kfunc { args, .. } => args.contains(&Arg::Context),
         _ => false,
     }
@@ -110,6 +110,7 @@ fn is_pure(inst: &Inst) -> bool {
             | Inst::Load { .. }
             | Inst::EqualBuf { .. }
             | Inst::Context { .. }
+            | Inst::ContextAddress { .. }
             | Inst::Follow { .. }
     )
 }

@@ -22,6 +22,16 @@ impl Select<'_> {
     pub(super) fn kernel(&mut self, inst: &Inst) -> Result<(), BpfError> {
         match inst {
             Inst::Context { dst, offset } => self.read_context(*dst, *offset),
+            Inst::ContextAddress { dst, offset } => {
+                // The mask is what the verifier knows of the offset.
+                self.read_into(*offset, 1);
+                self.asm.push(Insn::alu_imm(Alu::And, 1, 0xffff));
+                let context = self.context(0);
+                self.asm.mov(0, context);
+                self.asm.push(Insn::alu(Alu::Add, 0, 1));
+                self.write(*dst, 0);
+                Ok(())
+            }
             Inst::Follow { dst, base, offset } => self.follow(*dst, *base, *offset),
             Inst::Put { base, offset, src } => self.put(*base, *offset, *src),
             Inst::SetContext { offset, src } => {

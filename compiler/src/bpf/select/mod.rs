@@ -172,6 +172,7 @@ impl Select<'_> {
             Inst::MapAggregate { map, key, agg, value } => self.aggregate(*map, *key, *agg, *value),
             Inst::Emit { output, record } => self.emit(*output, *record),
             Inst::Context { .. }
+            | Inst::ContextAddress { .. }
             | Inst::Follow { .. }
             | Inst::Put { .. }
             | Inst::Probe { .. }
