@@ -7,7 +7,7 @@
 //! ```text
 //! data:  kind=1 u32, direction u32, time u64, cookie u64, tgid u32, tid u32, seq u32, total u32, kept u32, flags u32, bytes
 //! state: kind=2 u32, old u32, time u64, cookie u64, tgid u32, tid u32, write_seq u32, copied_seq u32, new u32, family u32,
-//!        local [u8; 16], remote [u8; 16], local_port u32, remote_port u32
+//!        local [u8; 16], remote [u8; 16], local_port u32, remote_port u32, received u64, sent u64
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -101,6 +101,10 @@ pub struct StateChange {
     pub copied_seq: u32,
     pub local: SocketAddr,
     pub remote: SocketAddr,
+    /// Bytes of payload that the kernel has received in order (`bytes_received`, RFC 4898 tcpEStatsAppHCThruOctetsReceived).
+    pub received_bytes: u64,
+    /// Bytes of payload that the kernel has sent, each counted once (`bytes_sent` less `bytes_retrans`).
+    pub sent_bytes: u64,
 }
 
 /// A record of the capture ring buffer.
@@ -121,7 +125,7 @@ pub struct BadRecord {
 /// The length of a data record's head; the bytes follow.
 pub const DATA_HEAD_LEN: usize = 48;
 /// The length of a state record.
-pub const STATE_LEN: usize = 88;
+pub const STATE_LEN: usize = 104;
 const AF_INET6: u32 = 10;
 
 impl<'a> Event<'a> {
@@ -180,6 +184,8 @@ fn state(record: &[u8]) -> Option<Event<'_>> {
         new: TcpState::from_kernel(u32_at(record, 40)?)?,
         local: address(record, family, 48, 80)?,
         remote: address(record, family, 64, 84)?,
+        received_bytes: u64_at(record, 88)?,
+        sent_bytes: u64_at(record, 96)?,
     }))
 }
 
@@ -234,7 +240,8 @@ mod tests {
         let mut record = words(&[2, 3, 5, 0, 7, 0, 100, 101, 1, 2, 1, 10]);
         record.extend(Ipv4Addr::new(127, 0, 0, 1).to_ipv6_mapped().octets());
         record.extend(Ipv6Addr::LOCALHOST.octets());
-        record.extend(words(&[8080, 40_000]));
+        record.extend(words(&[8080, 40_000, 3, 0, 6, 0]));
+        assert_eq!(record.len(), STATE_LEN);
         let Event::State(change) = Event::parse(&record).unwrap() else {
             panic!("not state")
         };

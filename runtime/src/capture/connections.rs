@@ -67,6 +67,9 @@ pub struct Totals {
     pub connections: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
+    /// The same by the kernel's own counters, of connections whose end was seen.
+    pub kernel_received_bytes: u64,
+    pub kernel_sent_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -220,6 +223,8 @@ impl Connections {
                 sink.closed(id, side, moment);
             }
         }
+        self.totals.kernel_received_bytes += last.map_or(0, |change| change.received_bytes);
+        self.totals.kernel_sent_bytes += last.map_or(0, |change| change.sent_bytes);
         let first = connection.first_closed.map(|flow| connection.side(flow));
         sink.ended(connection.id, first, moment);
     }

@@ -44,6 +44,8 @@ fn state(cookie: u64, old: TcpState, new: TcpState, write_seq: u32, copied_seq: 
         copied_seq,
         local: SocketAddr::from(([127, 0, 0, 1], 8080)),
         remote: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+        received_bytes: 0,
+        sent_bytes: 0,
     })
 }
 
