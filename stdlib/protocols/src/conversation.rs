@@ -392,7 +392,7 @@ impl<T: Clone> Conversation<T> {
             return;
         }
         let fault = || Fault::Hole { side, len };
-        if !protocol.framed() || self.has_pipelined {
+        if !protocol.has_boundaries() || self.has_pipelined {
             self.stop(side, fault);
             return;
         }

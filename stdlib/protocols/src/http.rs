@@ -58,6 +58,10 @@ impl Protocol for Http {
         Box::new(HttpCodec::default())
     }
 
+    fn has_boundaries(&self) -> bool {
+        true
+    }
+
     fn derive(&self, message: &mut Message) {
         fields::derive(message);
     }

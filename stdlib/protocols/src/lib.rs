@@ -13,6 +13,7 @@ pub mod json;
 pub mod opaque;
 mod reader;
 pub mod record;
+pub mod redis;
 mod registry;
 
 use bytes::Bytes;
@@ -180,6 +181,11 @@ pub trait Protocol: Sync {
     /// Whether messages have bounds of their own; if not, a message is what one side says before the other speaks.
     fn framed(&self) -> bool {
         true
+    }
+
+    /// Whether there are places where a message plainly begins, so that decoding can go on after a hole.
+    fn has_boundaries(&self) -> bool {
+        false
     }
 
     /// Computes the derived fields from the stored ones, as after a message was read from a recording or edited.
