@@ -114,9 +114,7 @@ impl Attach {
     pub(crate) fn btf_target(&self) -> Result<Option<u32>, LoadError> {
         let (name, kind) = match self {
             Attach::BtfTracePoint { name } => (format!("btf_trace_{name}"), Kind::Typedef),
-            Attach::Fentry { function } | Attach::Fexit { function } => {
-                (function.clone(), Kind::Func)
-            }
+            Attach::Fentry { function } | Attach::Fexit { function } => (function.clone(), Kind::Func),
             _ => return Ok(None),
         };
         match Btf::kernel()?.find(&name, kind) {
@@ -131,9 +129,9 @@ impl Attach {
             Attach::RawTracePoint { name } | Attach::BtfTracePoint { name } => {
                 format!("raw tracepoint {name}")
             }
-            Attach::Fentry { function }
-            | Attach::Fexit { function }
-            | Attach::KProbe { function, .. } => format!("kernel function {function}"),
+            Attach::Fentry { function } | Attach::Fexit { function } | Attach::KProbe { function, .. } => {
+                format!("kernel function {function}")
+            }
             Attach::UProbe { path, offset, .. } => format!("{}:{offset:#x}", path.display()),
             Attach::Cgroup { path } => format!("cgroup {}", path.display()),
             Attach::Sample { .. } => "the CPU clock".to_string(),
@@ -169,24 +167,16 @@ pub(crate) fn attach(
     let failed = |source| attach_error(kind, at, source);
     let one = match at {
         Attach::TracePoint { category, name } => {
-            let id = tracefs::tracepoint_id(category, name)?
-                .ok_or_else(|| LoadError::NoTarget(at.describe()))?;
+            let id = tracefs::tracepoint_id(category, name)?.ok_or_else(|| LoadError::NoTarget(at.describe()))?;
             perf::tracepoint(id).and_then(|event| on_event(program, event, cookie))
         }
-        Attach::RawTracePoint { name } => {
-            bpf::raw_tracepoint_open(program, Some(&c_string(name.as_str())?), cookie)
-        }
+        Attach::RawTracePoint { name } => bpf::raw_tracepoint_open(program, Some(&c_string(name.as_str())?), cookie),
         Attach::BtfTracePoint { .. } | Attach::Fentry { .. } | Attach::Fexit { .. } => {
             bpf::raw_tracepoint_open(program, None, cookie)
         }
-        Attach::KProbe { function, offset } => on_probe(
-            program,
-            kind,
-            "kprobe",
-            &c_string(function.as_str())?,
-            (*offset, None),
-            cookie,
-        ),
+        Attach::KProbe { function, offset } => {
+            on_probe(program, kind, "kprobe", &c_string(function.as_str())?, (*offset, None), cookie)
+        }
         Attach::UProbe { path, offset, pid } => {
             let path = c_string(path.as_os_str().as_bytes())?;
             on_probe(program, kind, "uprobe", &path, (*offset, *pid), cookie)
@@ -194,14 +184,8 @@ pub(crate) fn attach(
         Attach::Cgroup { path } => on_cgroup(program, kind, path),
         Attach::Sample { every } => return sample(program, *every, cookie).map_err(failed),
         Attach::Xdp { interface } => on_interface(program, interface, bpf_attach_type::BPF_XDP),
-        Attach::Tc {
-            interface,
-            direction: TcDirection::Ingress,
-        } => on_interface(program, interface, BPF_TCX_INGRESS),
-        Attach::Tc {
-            interface,
-            direction: TcDirection::Egress,
-        } => on_interface(program, interface, BPF_TCX_EGRESS),
+        Attach::Tc { interface, direction: TcDirection::Ingress } => on_interface(program, interface, BPF_TCX_INGRESS),
+        Attach::Tc { interface, direction: TcDirection::Egress } => on_interface(program, interface, BPF_TCX_EGRESS),
     };
     one.map(|fd| vec![fd]).map_err(failed)
 }
@@ -226,23 +210,15 @@ fn check_kind(kind: ProgramKind, at: &Attach) -> Result<(), LoadError> {
         Attach::Xdp { .. } => kind.kind == BPF_PROG_TYPE_XDP,
         Attach::Tc { .. } => kind.kind == BPF_PROG_TYPE_SCHED_CLS,
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(LoadError::Mismatch {
-            program: kind.name,
-            target: at.describe(),
-        })
-    }
+    if fits { Ok(()) } else { Err(LoadError::Mismatch { program: kind.name, target: at.describe() }) }
 }
 
 fn attach_error(kind: ProgramKind, at: &Attach, source: io::Error) -> LoadError {
     match (source.raw_os_error(), at) {
         // The tracepoint's record is shorter than what the program reads of it.
-        (Some(libc::EACCES), Attach::TracePoint { .. }) => LoadError::Object(format!(
-            "the program reads beyond the arguments of {}",
-            at.describe()
-        )),
+        (Some(libc::EACCES), Attach::TracePoint { .. }) => {
+            LoadError::Object(format!("the program reads beyond the arguments of {}", at.describe()))
+        }
         (Some(libc::ENOENT | libc::ENODEV | libc::EISDIR), _) => LoadError::NoTarget(at.describe()),
         (Some(libc::EPERM | libc::EACCES), _) => Unsupported::new(
             format!("attaching {} programs", kind.name),
@@ -256,10 +232,7 @@ fn attach_error(kind: ProgramKind, at: &Attach, source: io::Error) -> LoadError 
             "use a newer kernel, or one with this kind of program built in",
         )
         .into(),
-        _ => LoadError::Io {
-            action: "attach a program",
-            source,
-        },
+        _ => LoadError::Io { action: "attach a program", source },
     }
 }
 
@@ -283,11 +256,7 @@ fn on_probe(
     (offset, pid): (u64, Option<u32>),
     cookie: u64,
 ) -> io::Result<OwnedFd> {
-    let at_return = if kind.at_return {
-        AtReturn::Yes
-    } else {
-        AtReturn::No
-    };
+    let at_return = if kind.at_return { AtReturn::Yes } else { AtReturn::No };
     let event = perf::probe(read_pmu(pmu)?, target, offset, at_return, pid)?;
     on_event(program, event, cookie)
 }
@@ -314,16 +283,9 @@ fn on_cgroup(program: BorrowedFd<'_>, kind: ProgramKind, path: &Path) -> io::Res
     bpf::link_create(program, LinkTarget::Fd(dir.as_fd()), hook, 0)
 }
 
-fn on_interface(
-    program: BorrowedFd<'_>,
-    interface: &str,
-    hook: bpf_attach_type,
-) -> io::Result<OwnedFd> {
+fn on_interface(program: BorrowedFd<'_>, interface: &str, hook: bpf_attach_type) -> io::Result<OwnedFd> {
     let file = Path::new("/sys/class/net").join(interface).join("ifindex");
-    let index = fs::read_to_string(file)?
-        .trim()
-        .parse()
-        .map_err(io::Error::other)?;
+    let index = fs::read_to_string(file)?.trim().parse().map_err(io::Error::other)?;
     bpf::link_create(program, LinkTarget::Interface(index), hook, 0)
 }
 

@@ -89,11 +89,7 @@ impl Cgroup {
             Err(source) => {
                 // The directory is empty: nothing can have joined it yet.
                 let _ = fs::remove_dir(&path);
-                Err(CgroupError::Io {
-                    action: "open",
-                    path,
-                    source,
-                })
+                Err(CgroupError::Io { action: "open", path, source })
             }
         }
     }
@@ -131,10 +127,7 @@ impl Cgroup {
     /// Opens `cgroup.procs` for a child to join by writing "0".
     pub(crate) fn open_procs(&self) -> Result<File, CgroupError> {
         let procs = self.path.join("cgroup.procs");
-        OpenOptions::new()
-            .write(true)
-            .open(procs)
-            .map_err(self.io("open the process list of"))
+        OpenOptions::new().write(true).open(procs).map_err(self.io("open the process list of"))
     }
 
     /// Kills everything in it and waits until it is empty.
@@ -163,11 +156,7 @@ impl Cgroup {
 
     fn io(&self, action: &'static str) -> impl FnOnce(io::Error) -> CgroupError {
         let path = self.path.clone();
-        move |source| CgroupError::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| CgroupError::Io { action, path, source }
     }
 }
 
@@ -184,11 +173,7 @@ impl Drop for Cgroup {
 /// Kills all processes in and below `path`, waits for the last, and removes the directories.
 pub(crate) fn remove_tree(path: &Path) -> Result<(), CgroupError> {
     kill_tree(path, KILL_TIMEOUT)?;
-    let io = |source| CgroupError::Io {
-        action: "remove",
-        path: path.to_path_buf(),
-        source,
-    };
+    let io = |source| CgroupError::Io { action: "remove", path: path.to_path_buf(), source };
     for child in children(path).map_err(io)? {
         remove_tree(&child)?;
     }
@@ -199,39 +184,25 @@ pub(crate) fn remove_tree(path: &Path) -> Result<(), CgroupError> {
 }
 
 fn kill_tree(path: &Path, timeout: Duration) -> Result<(), CgroupError> {
-    let io = |source| CgroupError::Io {
-        action: "kill the processes of",
-        path: path.to_path_buf(),
-        source,
-    };
+    let io = |source| CgroupError::Io { action: "kill the processes of", path: path.to_path_buf(), source };
     let deadline = Instant::now() + timeout;
     loop {
         let all_at_once = kill_once(path).map_err(io)?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let round = if all_at_once {
-            left
-        } else {
-            left.min(KILL_AGAIN)
-        };
+        let round = if all_at_once { left } else { left.min(KILL_AGAIN) };
         if wait_empty(path, Some(round)).map_err(io)? {
             return Ok(());
         }
         if Instant::now() >= deadline {
             let timeout_ms = timeout.as_millis();
-            return Err(CgroupError::StillPopulated {
-                path: path.to_path_buf(),
-                timeout_ms,
-            });
+            return Err(CgroupError::StillPopulated { path: path.to_path_buf(), timeout_ms });
         }
     }
 }
 
 /// Sends one round of SIGKILL; true when the kernel did it for the whole tree, forks included.
 fn kill_once(path: &Path) -> io::Result<bool> {
-    match OpenOptions::new()
-        .write(true)
-        .open(path.join("cgroup.kill"))
-    {
+    match OpenOptions::new().write(true).open(path.join("cgroup.kill")) {
         Ok(file) => {
             io::Write::write_all(&mut &file, b"1")?;
             Ok(true)
@@ -292,11 +263,7 @@ fn pids_of(path: &Path) -> io::Result<Vec<u32>> {
         result => result?,
     };
     // A process outside our pid namespace reads as 0.
-    Ok(text
-        .lines()
-        .filter_map(|line| line.parse().ok())
-        .filter(|pid| *pid != 0)
-        .collect())
+    Ok(text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != 0).collect())
 }
 
 fn children(path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -323,11 +290,7 @@ fn create_error(path: &Path, source: io::Error) -> CgroupError {
              (systemd-run --user --scope -p Delegate=yes)",
         )
         .into(),
-        _ => CgroupError::Io {
-            action: "create",
-            path: path.to_path_buf(),
-            source,
-        },
+        _ => CgroupError::Io { action: "create", path: path.to_path_buf(), source },
     }
 }
 

@@ -46,23 +46,14 @@ impl Guard {
         let (watch, farewell) = io::pipe()?;
         let links: Vec<RawFd> = links.iter().map(AsRawFd::as_raw_fd).collect();
         let mut command = Command::new("/proc/self/exe");
-        command
-            .arg(SUBCOMMAND)
-            .args(arguments(watch.as_raw_fd(), cgroup.path(), &links));
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.arg(SUBCOMMAND).args(arguments(watch.as_raw_fd(), cgroup.path(), &links));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.current_dir("/").env_clear();
         let inherited: Vec<RawFd> = links.into_iter().chain([watch.as_raw_fd()]).collect();
         let prepare = move || {
             process::new_session()?;
-            IGNORED
-                .iter()
-                .try_for_each(|signal| process::ignore_signal(*signal))?;
-            inherited
-                .iter()
-                .try_for_each(|fd| process::keep_across_exec(*fd))
+            IGNORED.iter().try_for_each(|signal| process::ignore_signal(*signal))?;
+            inherited.iter().try_for_each(|fd| process::keep_across_exec(*fd))
         };
         // SAFETY: the closure runs between fork and exec and makes only async-signal-safe calls
         // (setsid, signal, fcntl); the descriptors in it are open in the parent until `spawn`
@@ -72,10 +63,7 @@ impl Guard {
             command.pre_exec(prepare);
         }
         let child = command.spawn()?;
-        Ok(Self {
-            farewell: Some(farewell),
-            child,
-        })
+        Ok(Self { farewell: Some(farewell), child })
     }
 
     /// Returns the guardian's process id.
@@ -93,11 +81,7 @@ impl Guard {
             farewell.write_all(b"q")?;
         }
         let status = self.child.wait()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!("guardian: {status}")))
-        }
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("guardian: {status}"))) }
     }
 }
 
@@ -111,10 +95,7 @@ impl Drop for Guard {
 }
 
 fn arguments(watch: RawFd, cgroup: &Path, links: &[RawFd]) -> Vec<OsString> {
-    let mut all = vec![
-        OsString::from(watch.to_string()),
-        cgroup.as_os_str().to_os_string(),
-    ];
+    let mut all = vec![OsString::from(watch.to_string()), cgroup.as_os_str().to_os_string()];
     all.extend(links.iter().map(|fd| fd.to_string().into()));
     all
 }

@@ -56,11 +56,7 @@ impl Loaded {
     /// map cannot be created.
     pub fn new(elf: &[u8]) -> Result<Self, LoadError> {
         let (maps, programs) = object::parse(elf)?;
-        Ok(Self {
-            maps,
-            programs,
-            points: Points::default(),
-        })
+        Ok(Self { maps, programs, points: Points::default() })
     }
 
     /// Returns the names of the programs, in alphabetical order.
@@ -78,9 +74,7 @@ impl Loaded {
     /// # Errors
     /// `NoMap` when the object has none of this name.
     pub fn map(&self, name: &str) -> Result<&Map, LoadError> {
-        self.maps
-            .get(name)
-            .ok_or_else(|| LoadError::NoMap(name.to_string()))
+        self.maps.get(name).ok_or_else(|| LoadError::NoMap(name.to_string()))
     }
 
     /// Attaches a program to one more point; it is verified first if it was not yet.
@@ -100,16 +94,10 @@ impl Loaded {
     ///
     /// # Errors
     /// As [`Loaded::attach`].
-    pub fn attach_with_cookie(
-        &mut self,
-        program: &str,
-        at: &Attach,
-        cookie: u64,
-    ) -> Result<(), LoadError> {
+    pub fn attach_with_cookie(&mut self, program: &str, at: &Attach, cookie: u64) -> Result<(), LoadError> {
         let fd = self.verify(program, at.btf_target()?)?;
         let kind = self.program(program)?.kind;
-        self.points
-            .add(attach::attach(fd.as_fd(), kind, at, cookie)?);
+        self.points.add(attach::attach(fd.as_fd(), kind, at, cookie)?);
         Ok(())
     }
 
@@ -128,8 +116,7 @@ impl Loaded {
     /// As [`Loaded::attach`]; `Unsupported` before Linux 5.10.
     pub fn run_once(&mut self, program: &str) -> Result<u32, LoadError> {
         let fd = self.verify(program, None)?;
-        bpf::prog_run_raw_tracepoint(fd.as_fd(), &RUN_ARGS)
-            .map_err(|source| error::run_error(program, source))
+        bpf::prog_run_raw_tracepoint(fd.as_fd(), &RUN_ARGS).map_err(|source| error::run_error(program, source))
     }
 
     /// Returns the descriptors that keep the programs attached, for a guardian to hold.
@@ -143,10 +130,7 @@ impl Loaded {
     /// # Errors
     /// When /proc cannot be read.
     pub fn program_ids(&self) -> io::Result<Vec<u32>> {
-        let fds = self
-            .programs
-            .values()
-            .flat_map(|program| program.verified.values());
+        let fds = self.programs.values().flat_map(|program| program.verified.values());
         fds.map(|fd| inspect::object_id(fd.as_fd())).collect()
     }
 
@@ -156,24 +140,16 @@ impl Loaded {
     }
 
     fn program(&self, name: &str) -> Result<&Program, LoadError> {
-        self.programs
-            .get(name)
-            .ok_or_else(|| LoadError::NoProgram(name.to_string()))
+        self.programs.get(name).ok_or_else(|| LoadError::NoProgram(name.to_string()))
     }
 
     fn verify(&mut self, name: &str, target: Option<u32>) -> Result<OwnedFd, LoadError> {
-        let program = self
-            .programs
-            .get_mut(name)
-            .ok_or_else(|| LoadError::NoProgram(name.to_string()))?;
+        let program = self.programs.get_mut(name).ok_or_else(|| LoadError::NoProgram(name.to_string()))?;
         if !program.verified.contains_key(&target) {
             let fd = verify::verify(name, program, target)?;
             program.verified.insert(target, fd);
         }
         let fd = &program.verified[&target];
-        fd.try_clone().map_err(|source| LoadError::Io {
-            action: "share a program",
-            source,
-        })
+        fd.try_clone().map_err(|source| LoadError::Io { action: "share a program", source })
     }
 }

@@ -36,23 +36,10 @@ pub struct Entry {
 }
 
 impl Map {
-    pub(crate) fn create(
-        name: &str,
-        spec: MapSpec,
-        btf: Option<bpf::MapBtf<'_>>,
-    ) -> io::Result<Self> {
-        let copies = if is_per_cpu(spec.kind) {
-            cpus::possible()?
-        } else {
-            1
-        };
+    pub(crate) fn create(name: &str, spec: MapSpec, btf: Option<bpf::MapBtf<'_>>) -> io::Result<Self> {
+        let copies = if is_per_cpu(spec.kind) { cpus::possible()? } else { 1 };
         let fd = Arc::new(bpf::map_create(name, spec, btf)?);
-        Ok(Self {
-            fd,
-            name: name.into(),
-            spec,
-            copies,
-        })
+        Ok(Self { fd, name: name.into(), spec, copies })
     }
 
     /// Returns the name that the object gives it.
@@ -91,9 +78,7 @@ impl Map {
             return Ok(None);
         }
         let len = self.value_len_bytes();
-        let values = bytes
-            .chunks(stride.max(1))
-            .map(|value| value[..len].to_vec());
+        let values = bytes.chunks(stride.max(1)).map(|value| value[..len].to_vec());
         Ok(Some(values.collect()))
     }
 
@@ -174,11 +159,7 @@ impl Map {
 
     fn stride(&self) -> usize {
         let len = self.value_len_bytes();
-        if is_per_cpu(self.spec.kind) {
-            len.next_multiple_of(8)
-        } else {
-            len
-        }
+        if is_per_cpu(self.spec.kind) { len.next_multiple_of(8) } else { len }
     }
 
     fn check_key(&self, key: &[u8]) -> io::Result<()> {
@@ -202,10 +183,7 @@ impl AsFd for Map {
 }
 
 fn is_per_cpu(kind: bpf_map_type) -> bool {
-    matches!(
-        kind,
-        BPF_MAP_TYPE_PERCPU_ARRAY | BPF_MAP_TYPE_PERCPU_HASH | BPF_MAP_TYPE_LRU_PERCPU_HASH
-    )
+    matches!(kind, BPF_MAP_TYPE_PERCPU_ARRAY | BPF_MAP_TYPE_PERCPU_HASH | BPF_MAP_TYPE_LRU_PERCPU_HASH)
 }
 
 #[cfg(test)]
@@ -215,14 +193,7 @@ mod tests {
     use aya_obj::generated::bpf_map_type::{BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH};
 
     fn map(kind: bpf_map_type, key: u32, value: u32, max_entries: u32) -> Map {
-        let spec = MapSpec {
-            kind,
-            key_len_bytes: key,
-            value_len_bytes: value,
-            max_entries,
-            flags: 0,
-            extra: 0,
-        };
+        let spec = MapSpec { kind, key_len_bytes: key, value_len_bytes: value, max_entries, flags: 0, extra: 0 };
         Map::create("reel_test", spec, None).unwrap()
     }
 
@@ -253,18 +224,9 @@ mod tests {
     #[test]
     fn a_wrong_length_is_refused_before_the_kernel_sees_it() {
         let map = map(BPF_MAP_TYPE_ARRAY, 4, 8, 2);
-        assert_eq!(
-            map.lookup(&[0; 3]).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
-        assert_eq!(
-            map.update(&[0; 4], &[0; 9]).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
-        assert_eq!(
-            map.delete(&[]).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+        assert_eq!(map.lookup(&[0; 3]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(map.update(&[0; 4], &[0; 9]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(map.delete(&[]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         assert_eq!(map.entries().unwrap().len(), 2);
         assert!(map.clear().is_err());
     }

@@ -60,8 +60,7 @@ impl RingReader {
     /// As epoll_wait(2).
     pub fn wait(&self, timeout: Duration) -> io::Result<Vec<u32>> {
         let mut ready = Vec::new();
-        self.epoll
-            .wait(timeout, |token| ready.extend(u32::try_from(token)))?;
+        self.epoll.wait(timeout, |token| ready.extend(u32::try_from(token)))?;
         Ok(ready)
     }
 

@@ -136,10 +136,8 @@ impl Spawn {
         // It holds the other end of `failure`, which would otherwise never end.
         drop(command);
         match spawned {
-            Ok(child) => App::new(child).map_err(|source| SpawnError::Io {
-                command: program.to_string_lossy().into_owned(),
-                source,
-            }),
+            Ok(child) => App::new(child)
+                .map_err(|source| SpawnError::Io { command: program.to_string_lossy().into_owned(), source }),
             Err(source) => {
                 let mut joining = Vec::new();
                 let _ = failure.read_to_end(&mut joining);
@@ -170,21 +168,13 @@ impl Spawn {
     }
 
     fn io(&self, source: io::Error) -> SpawnError {
-        SpawnError::Io {
-            command: self.program.to_string_lossy().into_owned(),
-            source,
-        }
+        SpawnError::Io { command: self.program.to_string_lossy().into_owned(), source }
     }
 }
 
 fn join_error(cgroup: &Cgroup, errno: i32) -> SpawnError {
     let source = io::Error::from_raw_os_error(errno);
-    CgroupError::Io {
-        action: "put the app into",
-        path: cgroup.path().into(),
-        source,
-    }
-    .into()
+    CgroupError::Io { action: "put the app into", path: cgroup.path().into(), source }.into()
 }
 
 /// A started command. Dropping it does not end it: its [`Cgroup`] does.
@@ -251,12 +241,7 @@ mod tests {
         spawn.stdout(Stdio::piped()).env("REEL_TEST", "from reel");
         let mut app = spawn.start(&cgroup)?;
         let mut text = String::new();
-        app.streams()
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
+        app.streams().stdout.take().unwrap().read_to_string(&mut text).unwrap();
         assert!(app.wait(None).unwrap().unwrap().success());
         Ok(text)
     }
@@ -265,11 +250,7 @@ mod tests {
     fn the_command_runs_in_the_cgroup_from_its_first_instruction() {
         let text = run(&["sh", "-c", "cat /proc/self/cgroup"]).unwrap();
         let name = format!("reel-{}-", std::process::id());
-        assert!(
-            text.lines()
-                .any(|l| l.starts_with("0::") && l.contains(&name)),
-            "{text}"
-        );
+        assert!(text.lines().any(|l| l.starts_with("0::") && l.contains(&name)), "{text}");
     }
 
     #[test]
@@ -281,17 +262,11 @@ mod tests {
     #[test]
     fn waiting_ends_at_the_timeout_or_at_the_exit() {
         let cgroup = Cgroup::create().unwrap();
-        let mut app = Spawn::new(&["sleep", "600"])
-            .unwrap()
-            .start(&cgroup)
-            .unwrap();
+        let mut app = Spawn::new(&["sleep", "600"]).unwrap().start(&cgroup).unwrap();
         assert_eq!(app.wait(Some(Duration::from_millis(1))).unwrap(), None);
         app.signal(libc::SIGTERM).unwrap();
         use std::os::unix::process::ExitStatusExt;
-        assert_eq!(
-            app.wait(None).unwrap().unwrap().signal(),
-            Some(libc::SIGTERM)
-        );
+        assert_eq!(app.wait(None).unwrap().unwrap().signal(), Some(libc::SIGTERM));
     }
 
     #[test]

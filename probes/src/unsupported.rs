@@ -19,24 +19,12 @@ pub struct Unsupported {
 
 impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "this machine cannot do {}: {} ({})",
-            self.what, self.why, self.remedy
-        )
+        write!(f, "this machine cannot do {}: {} ({})", self.what, self.why, self.remedy)
     }
 }
 
 impl Unsupported {
-    pub(crate) fn new(
-        what: impl Into<String>,
-        why: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            what: what.into(),
-            why: why.into(),
-            remedy: remedy.into(),
-        }
+    pub(crate) fn new(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.into(), why: why.into(), remedy: remedy.into() }
     }
 }

@@ -30,10 +30,7 @@ fn main() -> ExitCode {
             let trial = |name: &str, run: fn() -> Result<(), Failed>| Trial::test(name, run);
             let trials = vec![
                 trial("dismissed_it_touches_nothing", dismissed),
-                trial(
-                    "dropped_it_kills_and_removes_whatever_signals_it_gets",
-                    dropped,
-                ),
+                trial("dropped_it_kills_and_removes_whatever_signals_it_gets", dropped),
                 trial("a_reel_that_is_killed_leaves_nothing", killed),
                 trial("wrong_arguments_are_refused", wrong_arguments),
             ];
@@ -55,9 +52,7 @@ fn dropped() -> Result<(), Failed> {
     let guard = Guard::start(&cgroup, &[])?;
     let mut app = Spawn::new(&["sleep", "600"])?.start(&cgroup)?;
     for signal in ["INT", "TERM", "HUP", "QUIT"] {
-        let sent = Command::new("kill")
-            .args(["-s", signal, &guard.pid().to_string()])
-            .status()?;
+        let sent = Command::new("kill").args(["-s", signal, &guard.pid().to_string()]).status()?;
         assert!(sent.success());
     }
     drop(guard);
@@ -82,11 +77,7 @@ fn reel() {
 
 fn killed() -> Result<(), Failed> {
     let mut command = Command::new("/proc/self/exe");
-    let mut reel = command
-        .arg(REEL)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut reel = command.arg(REEL).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut output = BufReader::new(reel.stdout.take().unwrap());
     let mut line = String::new();
     output.read_line(&mut line)?;

@@ -9,9 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use elf::{
-    ARRAY, EXIT, MAP, PER_CPU_ARRAY, RING, call, count_and_return, ins, mov, object, only_in,
-};
+use elf::{ARRAY, EXIT, MAP, PER_CPU_ARRAY, RING, call, count_and_return, ins, mov, object, only_in};
 use reel_probes::attach::{Attach, SampleRate};
 use reel_probes::catalog::btf::Btf;
 use reel_probes::cgroup::Cgroup;
@@ -26,10 +24,7 @@ fn getppid() {
 
 fn count(loaded: &Loaded) -> u64 {
     let values = loaded.map("map").unwrap().lookup(&[0; 4]).unwrap().unwrap();
-    values
-        .iter()
-        .map(|value| u64::from_le_bytes(value[..].try_into().unwrap()))
-        .sum()
+    values.iter().map(|value| u64::from_le_bytes(value[..].try_into().unwrap())).sum()
 }
 
 /// A program that counts its runs in this process.
@@ -41,23 +36,16 @@ fn counter(section: &str) -> Loaded {
 }
 
 fn tracepoint(name: &str) -> Attach {
-    Attach::TracePoint {
-        category: "syscalls".into(),
-        name: name.into(),
-    }
+    Attach::TracePoint { category: "syscalls".into(), name: name.into() }
 }
 
 #[test]
 fn a_tracepoint_program_counts_each_of_its_points() {
     let mut loaded = counter("tracepoint");
-    loaded
-        .attach("prog", &tracepoint("sys_enter_getppid"))
-        .unwrap();
+    loaded.attach("prog", &tracepoint("sys_enter_getppid")).unwrap();
     getppid();
     assert_eq!(count(&loaded), 1);
-    loaded
-        .attach("prog", &tracepoint("sys_exit_getppid"))
-        .unwrap();
+    loaded.attach("prog", &tracepoint("sys_exit_getppid")).unwrap();
     getppid();
     assert_eq!(count(&loaded), 3);
     loaded.detach();
@@ -68,18 +56,8 @@ fn a_tracepoint_program_counts_each_of_its_points() {
 #[test]
 fn raw_tracepoint_programs_see_every_syscall() {
     for (section, at) in [
-        (
-            "raw_tp",
-            Attach::RawTracePoint {
-                name: "sys_enter".into(),
-            },
-        ),
-        (
-            "tp_btf",
-            Attach::BtfTracePoint {
-                name: "sys_enter".into(),
-            },
-        ),
+        ("raw_tp", Attach::RawTracePoint { name: "sys_enter".into() }),
+        ("tp_btf", Attach::BtfTracePoint { name: "sys_enter".into() }),
     ] {
         let mut loaded = counter(section);
         loaded.attach("prog", &at).unwrap();
@@ -91,22 +69,8 @@ fn raw_tracepoint_programs_see_every_syscall() {
 #[test]
 fn one_btf_program_is_verified_anew_for_each_target() {
     let mut loaded = counter("tp_btf");
-    loaded
-        .attach(
-            "prog",
-            &Attach::BtfTracePoint {
-                name: "sys_enter".into(),
-            },
-        )
-        .unwrap();
-    loaded
-        .attach(
-            "prog",
-            &Attach::BtfTracePoint {
-                name: "sys_exit".into(),
-            },
-        )
-        .unwrap();
+    loaded.attach("prog", &Attach::BtfTracePoint { name: "sys_enter".into() }).unwrap();
+    loaded.attach("prog", &Attach::BtfTracePoint { name: "sys_exit".into() }).unwrap();
     assert_eq!(loaded.program_ids().unwrap().len(), 2);
 }
 
@@ -114,21 +78,9 @@ fn one_btf_program_is_verified_anew_for_each_target() {
 fn a_kfunc_is_called_by_its_number() {
     let btf = Btf::kernel().unwrap();
     let kfunc = |name| ins(0x85, 0, 2, 0, btf.function_id(name).unwrap() as i32);
-    let code = [
-        kfunc("bpf_rcu_read_lock"),
-        kfunc("bpf_rcu_read_unlock"),
-        mov(0, 0),
-        EXIT,
-    ];
+    let code = [kfunc("bpf_rcu_read_lock"), kfunc("bpf_rcu_read_unlock"), mov(0, 0), EXIT];
     let mut loaded = Loaded::new(&object("tp_btf", &code, None)).unwrap();
-    loaded
-        .check(
-            "prog",
-            &Attach::BtfTracePoint {
-                name: "sys_enter".into(),
-            },
-        )
-        .unwrap();
+    loaded.check("prog", &Attach::BtfTracePoint { name: "sys_enter".into() }).unwrap();
 }
 
 #[test]
@@ -136,17 +88,10 @@ fn a_uprobe_fires_at_a_file_offset() {
     let exe = std::env::current_exe().unwrap();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let address = uprobe_target as fn() -> u64 as usize as u64;
-    let offset = maps
-        .lines()
-        .find_map(|line| offset_in(line, address))
-        .unwrap();
+    let offset = maps.lines().find_map(|line| offset_in(line, address)).unwrap();
     for section in ["uprobe", "uretprobe"] {
         let mut loaded = counter(section);
-        let at = Attach::UProbe {
-            path: exe.clone(),
-            offset,
-            pid: Some(std::process::id()),
-        };
+        let at = Attach::UProbe { path: exe.clone(), offset, pid: Some(std::process::id()) };
         loaded.attach("prog", &at).unwrap();
         assert_eq!(std::hint::black_box(uprobe_target as fn() -> u64)(), 42);
         assert_eq!(count(&loaded), 1, "{section}");
@@ -164,22 +109,13 @@ fn offset_in(line: &str, address: u64) -> Option<u64> {
     let (start, end) = words.next()?.split_once('-')?;
     let hex = |word: &str| u64::from_str_radix(word, 16).ok();
     let file = hex(words.nth(1)?)?;
-    (hex(start)?..hex(end)?)
-        .contains(&address)
-        .then_some(address - hex(start)? + file)
+    (hex(start)?..hex(end)?).contains(&address).then_some(address - hex(start)? + file)
 }
 
 #[test]
 fn sampling_fires_while_this_process_is_busy() {
     let mut loaded = counter("perf_event");
-    loaded
-        .attach(
-            "prog",
-            &Attach::Sample {
-                every: SampleRate::Hz(999),
-            },
-        )
-        .unwrap();
+    loaded.attach("prog", &Attach::Sample { every: SampleRate::Hz(999) }).unwrap();
     let end = Instant::now() + Duration::from_secs(10);
     while count(&loaded) == 0 {
         assert!(Instant::now() < end, "no sample in 10 s of CPU time");
@@ -225,10 +161,7 @@ fn the_ring_is_read_in_order_and_woken_only_when_the_program_says_so() {
     silent.run_once("prog").unwrap();
     let start = Instant::now();
     reader.wait(Duration::from_millis(20)).unwrap();
-    assert!(
-        start.elapsed() >= Duration::from_millis(20),
-        "woken without a wakeup"
-    );
+    assert!(start.elapsed() >= Duration::from_millis(20), "woken without a wakeup");
     let mut records = Vec::new();
     assert_eq!(reader.consume(|record| records.push(record.to_vec())), 2);
     assert_eq!(records, vec![0xC0FFEE_u64.to_le_bytes(); 2]);
@@ -248,7 +181,7 @@ fn a_reader_also_wakes_for_the_descriptors_that_it_watches() {
     let reader = RingReader::new(loaded.map("map").unwrap()).unwrap();
     let (receive, send) = std::io::pipe().unwrap();
     reader.watch(receive.as_fd(), 7).unwrap();
-    assert_eq!(reader.wait(Duration::ZERO).unwrap(), []);
+    assert!(reader.wait(Duration::ZERO).unwrap().is_empty());
     drop(send);
     assert_eq!(reader.wait(Duration::from_secs(10)).unwrap(), [7]);
 }
@@ -257,11 +190,7 @@ fn a_reader_also_wakes_for_the_descriptors_that_it_watches() {
 fn connect_in(cgroup: &Cgroup, port: u16) -> String {
     let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo connected");
     let mut app = Spawn::new(&["bash", "-c", &script]).unwrap();
-    let mut app = app
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .start(cgroup)
-        .unwrap();
+    let mut app = app.stdout(Stdio::piped()).stderr(Stdio::piped()).start(cgroup).unwrap();
     let (mut out, mut err) = (app.streams().stdout.take(), app.streams().stderr.take());
     let text = std::io::read_to_string(out.as_mut().unwrap()).unwrap();
     text + &std::io::read_to_string(err.as_mut().unwrap()).unwrap()
@@ -275,25 +204,11 @@ fn a_cgroup_hook_refuses_as_long_as_anybody_holds_its_link() {
     assert!(connect_in(&cgroup, port).starts_with("connected"));
 
     let mut loaded = Loaded::new(&object("cgroup/connect4", &[mov(0, 0), EXIT], None)).unwrap();
-    loaded
-        .attach(
-            "prog",
-            &Attach::Cgroup {
-                path: cgroup.path().into(),
-            },
-        )
-        .unwrap();
+    loaded.attach("prog", &Attach::Cgroup { path: cgroup.path().into() }).unwrap();
     assert!(connect_in(&cgroup, port).contains("Operation not permitted"));
-    assert!(
-        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(),
-        "outside it is not refused"
-    );
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(), "outside it is not refused");
 
-    let held: Vec<OwnedFd> = loaded
-        .link_fds()
-        .iter()
-        .map(|fd| fd.try_clone_to_owned().unwrap())
-        .collect();
+    let held: Vec<OwnedFd> = loaded.link_fds().iter().map(|fd| fd.try_clone_to_owned().unwrap()).collect();
     drop(loaded);
     assert!(connect_in(&cgroup, port).contains("Operation not permitted"));
     drop(held);
@@ -308,10 +223,7 @@ fn the_verifiers_refusal_names_the_program_the_slot_and_the_reason() {
     let Err(LoadError::Rejected(rejection)) = loaded.run_once("prog") else {
         panic!("not rejected");
     };
-    assert_eq!(
-        (rejection.program.as_str(), rejection.slot),
-        ("prog", Some(1))
-    );
+    assert_eq!((rejection.program.as_str(), rejection.slot), ("prog", Some(1)));
     assert_eq!(rejection.reason(), "R3 !read_ok");
 }
 
@@ -324,60 +236,30 @@ fn what_does_not_exist_or_does_not_fit_is_said() {
         "tracepoint syscalls:sys_enter_nonsense does not exist"
     );
     assert_eq!(
-        error(loaded.attach(
-            "prog",
-            &Attach::RawTracePoint {
-                name: "sys_enter".into()
-            }
-        )),
+        error(loaded.attach("prog", &Attach::RawTracePoint { name: "sys_enter".into() })),
         "a program of kind tracepoint cannot be attached to raw tracepoint sys_enter"
     );
-    assert_eq!(
-        error(loaded.attach("other", &tracepoint("sys_enter_getppid"))),
-        "the eBPF object has no program other"
-    );
+    assert_eq!(error(loaded.attach("other", &tracepoint("sys_enter_getppid"))), "the eBPF object has no program other");
     let mut btf = counter("tp_btf");
     assert_eq!(
-        error(btf.attach(
-            "prog",
-            &Attach::BtfTracePoint {
-                name: "nonsense".into()
-            }
-        )),
+        error(btf.attach("prog", &Attach::BtfTracePoint { name: "nonsense".into() })),
         "raw tracepoint nonsense does not exist"
     );
     let mut raw = counter("raw_tp");
     assert_eq!(
-        error(raw.attach(
-            "prog",
-            &Attach::RawTracePoint {
-                name: "nonsense".into()
-            }
-        )),
+        error(raw.attach("prog", &Attach::RawTracePoint { name: "nonsense".into() })),
         "raw tracepoint nonsense does not exist"
     );
     let mut probe = counter("uprobe");
-    let at = Attach::UProbe {
-        path: "/no/such/file".into(),
-        offset: 0,
-        pid: None,
-    };
-    assert_eq!(
-        error(probe.attach("prog", &at)),
-        "/no/such/file:0x0 does not exist"
-    );
-    assert!(matches!(
-        Loaded::new(b"not an object"),
-        Err(LoadError::Object(_))
-    ));
+    let at = Attach::UProbe { path: "/no/such/file".into(), offset: 0, pid: None };
+    assert_eq!(error(probe.attach("prog", &at)), "/no/such/file:0x0 does not exist");
+    assert!(matches!(Loaded::new(b"not an object"), Err(LoadError::Object(_))));
 }
 
 #[test]
 fn dropping_it_leaves_nothing_in_the_kernel() {
     let mut loaded = counter("tracepoint");
-    loaded
-        .attach("prog", &tracepoint("sys_enter_getppid"))
-        .unwrap();
+    loaded.attach("prog", &tracepoint("sys_enter_getppid")).unwrap();
     let ours = loaded.program_ids().unwrap();
     assert!(inspect::program_ids().unwrap().contains(&ours[0]));
     drop(loaded);

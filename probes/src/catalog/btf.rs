@@ -119,8 +119,7 @@ impl Btf {
     /// # Errors
     /// The I/O error, or `InvalidData` when it is not BTF of this machine's byte order.
     pub fn read(path: &Path) -> io::Result<Btf> {
-        Btf::parse(fs::read(path)?)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a BTF file"))
+        Btf::parse(fs::read(path)?).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a BTF file"))
     }
 
     fn parse(bytes: Vec<u8>) -> Option<Btf> {
@@ -137,12 +136,7 @@ impl Btf {
             return None;
         }
         let starts = type_starts(&bytes[..types_end], types_at)?;
-        Some(Btf {
-            bytes,
-            strings_at,
-            strings_end,
-            starts,
-        })
+        Some(Btf { bytes, strings_at, strings_end, starts })
     }
 
     /// Returns the number of types, `void` included.
@@ -161,8 +155,7 @@ impl Btf {
     #[must_use]
     pub fn find(&self, name: &str, kind: Kind) -> Option<Type<'_>> {
         let name_at = self.string_offset(name)?;
-        self.types()
-            .find(|ty| ty.name_at() == name_at && ty.kind() == kind)
+        self.types().find(|ty| ty.name_at() == name_at && ty.kind() == kind)
     }
 
     /// Finds a function, and returns the number by which programs call it as a kfunc.
@@ -269,11 +262,7 @@ impl<'a> Type<'a> {
 
     fn word(self, at: usize) -> u32 {
         // Type 0 has no bytes of its own; its start is the file's header.
-        if self.start() == 0 {
-            0
-        } else {
-            self.btf.u32_at(self.start() + at)
-        }
+        if self.start() == 0 { 0 } else { self.btf.u32_at(self.start() + at) }
     }
 
     pub(super) fn name_at(self) -> u32 {
@@ -348,10 +337,7 @@ impl<'a> Type<'a> {
     /// Returns the element and the length of an array.
     #[must_use]
     pub fn array(self) -> (Type<'a>, u32) {
-        (
-            self.btf.ty(self.word(TYPE_BYTES)),
-            self.word(TYPE_BYTES + 8),
-        )
+        (self.btf.ty(self.word(TYPE_BYTES)), self.word(TYPE_BYTES + 8))
     }
 
     /// Returns the members of a struct or union, as they are written.
@@ -363,39 +349,19 @@ impl<'a> Type<'a> {
         (0..count).map(move |i| {
             let at = TYPE_BYTES + 12 * i;
             let offset = self.word(at + 8);
-            let (offset_bits, width_bits) = if self.flag() {
-                (offset & 0xff_ffff, offset >> 24)
-            } else {
-                (offset, 0)
-            };
+            let (offset_bits, width_bits) = if self.flag() { (offset & 0xff_ffff, offset >> 24) } else { (offset, 0) };
             let name = self.btf.string(self.word(at));
-            Member {
-                name,
-                ty: self.word(at + 4),
-                offset_bits,
-                width_bits,
-            }
+            Member { name, ty: self.word(at + 4), offset_bits, width_bits }
         })
     }
 
     /// Returns the names and types of a function's or prototype's parameters.
     pub fn params(self) -> impl Iterator<Item = (&'a str, Type<'a>)> {
-        let proto = if self.kind() == Kind::Func {
-            self.target()
-        } else {
-            self
-        };
-        let count = if proto.kind() == Kind::FuncProto {
-            vlen_of(proto.info())
-        } else {
-            0
-        };
+        let proto = if self.kind() == Kind::Func { self.target() } else { self };
+        let count = if proto.kind() == Kind::FuncProto { vlen_of(proto.info()) } else { 0 };
         (0..count).map(move |i| {
             let at = TYPE_BYTES + 8 * i;
-            (
-                proto.btf.string(proto.word(at)),
-                proto.btf.ty(proto.word(at + 4)),
-            )
+            (proto.btf.string(proto.word(at)), proto.btf.ty(proto.word(at + 4)))
         })
     }
 
@@ -432,10 +398,7 @@ mod tests {
         assert!(task.len_bytes() > 1000);
         let pid = task.members().find(|m| m.name == "pid").unwrap();
         let ty = btf.ty(pid.ty).peel();
-        assert_eq!(
-            (ty.name(), ty.len_bytes(), ty.is_signed()),
-            ("int", 4, true)
-        );
+        assert_eq!((ty.name(), ty.len_bytes(), ty.is_signed()), ("int", 4, true));
         let typedef = btf.find("btf_trace_sys_exit", Kind::Typedef).unwrap();
         let proto = typedef.target().target();
         assert_eq!(proto.kind(), Kind::FuncProto);

@@ -46,10 +46,7 @@ fn find() -> Result<Tracefs, Unsupported> {
         )
     })?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()));
-    Ok(Tracefs {
-        path,
-        _mount: Some(mount),
-    })
+    Ok(Tracefs { path, _mount: Some(mount) })
 }
 
 fn mounted(mounts: &str) -> Option<PathBuf> {
@@ -91,27 +88,17 @@ pub(super) fn read(category: &str, name: &str, file: &str) -> Result<Option<Stri
 pub fn tracepoints() -> Result<Vec<(String, String)>, Unsupported> {
     let path = root()?.join("available_events");
     let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-    let pair = |line: &str| {
-        line.split_once(':')
-            .map(|(c, n)| (c.to_string(), n.to_string()))
-    };
+    let pair = |line: &str| line.split_once(':').map(|(c, n)| (c.to_string(), n.to_string()));
     Ok(text.lines().filter_map(pair).collect())
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Unsupported {
-    Unsupported::new(
-        "reading tracefs",
-        format!("{}: {error}", path.display()),
-        "run as root",
-    )
+    Unsupported::new("reading tracefs", format!("{}: {error}", path.display()), "run as root")
 }
 
 /// Whether a word can be the name of a directory here, and of nothing else.
 fn is_name(word: &str) -> bool {
-    !word.is_empty()
-        && word
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 #[cfg(test)]
@@ -121,12 +108,7 @@ mod tests {
 
     #[test]
     fn numbers_the_tracepoints_of_this_kernel_and_no_others() {
-        assert!(
-            tracepoint_id("syscalls", "sys_enter_openat")
-                .unwrap()
-                .unwrap()
-                > 0
-        );
+        assert!(tracepoint_id("syscalls", "sys_enter_openat").unwrap().unwrap() > 0);
         assert_eq!(tracepoint_id("syscalls", "no_such").unwrap(), None);
         assert_eq!(tracepoint_id("..", "events").unwrap(), None);
         assert_eq!(tracepoint_id("", "").unwrap(), None);

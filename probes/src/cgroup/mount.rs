@@ -68,12 +68,7 @@ fn own_path_of(cgroups: &str) -> Option<&str> {
 /// Undoes the octal escapes that /proc/self/mounts uses for space, tab, newline and backslash.
 fn unescape(field: &str) -> String {
     let mut out = field.to_string();
-    for (escaped, plain) in [
-        ("\\040", " "),
-        ("\\011", "\t"),
-        ("\\012", "\n"),
-        ("\\134", "\\"),
-    ] {
+    for (escaped, plain) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
         out = out.replace(escaped, plain);
     }
     out
@@ -89,23 +84,14 @@ mod tests {
         let hybrid = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n\
                       cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
                       cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
-        assert_eq!(
-            cgroup2_of(hybrid).unwrap(),
-            Path::new("/sys/fs/cgroup/unified")
-        );
-        assert_eq!(
-            cgroup2_of("none /a\\040b cgroup2 rw 0 0").unwrap(),
-            Path::new("/a b")
-        );
+        assert_eq!(cgroup2_of(hybrid).unwrap(), Path::new("/sys/fs/cgroup/unified"));
+        assert_eq!(cgroup2_of("none /a\\040b cgroup2 rw 0 0").unwrap(), Path::new("/a b"));
         assert_eq!(cgroup2_of("cgroup /sys/fs/cgroup/cpu cgroup rw 0 0"), None);
     }
 
     #[test]
     fn reads_our_own_path_but_not_one_that_leads_outside() {
-        assert_eq!(
-            own_path_of("4:memory:/x\n0::/user.slice/a.scope\n"),
-            Some("user.slice/a.scope")
-        );
+        assert_eq!(own_path_of("4:memory:/x\n0::/user.slice/a.scope\n"), Some("user.slice/a.scope"));
         assert_eq!(own_path_of("0::/\n"), Some(""));
         assert_eq!(own_path_of("0::/../other\n"), None);
         assert_eq!(own_path_of("4:memory:/x\n"), None);

@@ -19,16 +19,8 @@ pub fn sweep() -> Result<Vec<PathBuf>, CgroupError> {
     parents.dedup();
     let mut swept = Vec::new();
     for parent in parents {
-        let found = children(&parent).map_err(|source| CgroupError::Io {
-            action: "list",
-            path: parent,
-            source,
-        })?;
-        swept.extend(
-            found
-                .into_iter()
-                .filter(|path| is_stale(path) && remove_tree(path).is_ok()),
-        );
+        let found = children(&parent).map_err(|source| CgroupError::Io { action: "list", path: parent, source })?;
+        swept.extend(found.into_iter().filter(|path| is_stale(path) && remove_tree(path).is_ok()));
     }
     Ok(swept)
 }
@@ -83,13 +75,7 @@ mod tests {
     #[test]
     fn reads_the_owner_from_the_name() {
         assert_eq!(owner_of("reel-12-0"), Some(12));
-        for other in [
-            "reel-12",
-            "reel-x-0",
-            "reel-12-x",
-            "system.slice",
-            "reel--0",
-        ] {
+        for other in ["reel-12", "reel-x-0", "reel-12-x", "system.slice", "reel--0"] {
             assert_eq!(owner_of(other), None, "{other}");
         }
     }

@@ -66,22 +66,13 @@ pub struct Rejection {
 impl Rejection {
     pub(super) fn new(program: &str, log: String, source: io::Error) -> Self {
         let slot = last_slot(&log);
-        Self {
-            program: program.to_string(),
-            log,
-            slot,
-            source,
-        }
+        Self { program: program.to_string(), log, slot, source }
     }
 
     /// Returns the line of the log that says what is wrong.
     #[must_use]
     pub fn reason(&self) -> &str {
-        let lines = self
-            .log
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty());
+        let lines = self.log.lines().map(str::trim).filter(|line| !line.is_empty());
         let mut said = lines.filter(|line| !is_bookkeeping(line));
         said.next_back().unwrap_or("no reason given")
     }
@@ -89,14 +80,8 @@ impl Rejection {
 
 /// Whether a line is an instruction, a register state, a source line or the closing statistics.
 fn is_bookkeeping(line: &str) -> bool {
-    const STATISTICS: [&str; 6] = [
-        "processed ",
-        "verification time",
-        "stack depth",
-        "mark_precise",
-        "func#",
-        "peak_states",
-    ];
+    const STATISTICS: [&str; 6] =
+        ["processed ", "verification time", "stack depth", "mark_precise", "func#", "peak_states"];
     STATISTICS.iter().any(|start| line.starts_with(start))
         || line.starts_with(';')
         || slot_of(line).is_some()
@@ -123,17 +108,11 @@ pub(crate) fn map_error(name: &str, source: io::Error) -> LoadError {
             format!("{BE_ROOT}; before Linux 5.11 also raise `ulimit -l`"),
         )
         .into(),
-        Some(libc::EINVAL) => LoadError::Object(format!(
-            "the kernel refuses map {name}: its kind or the sizes of its keys and values"
-        )),
-        Some(libc::ENOMEM) => LoadError::Io {
-            action: "get memory for a map",
-            source,
-        },
-        _ => LoadError::Io {
-            action: "create a map",
-            source,
-        },
+        Some(libc::EINVAL) => {
+            LoadError::Object(format!("the kernel refuses map {name}: its kind or the sizes of its keys and values"))
+        }
+        Some(libc::ENOMEM) => LoadError::Io { action: "get memory for a map", source },
+        _ => LoadError::Io { action: "create a map", source },
     }
 }
 
@@ -147,10 +126,7 @@ pub(crate) fn run_error(program: &str, source: io::Error) -> LoadError {
             "use Linux 5.10 or newer",
         )
         .into(),
-        _ => LoadError::Io {
-            action: "run a program",
-            source,
-        },
+        _ => LoadError::Io { action: "run a program", source },
     }
 }
 
@@ -167,19 +143,13 @@ mod tests {
         let source = io::Error::from_raw_os_error(libc::EACCES);
         let rejection = Rejection::new("p", LOG.to_string(), source);
         assert_eq!(rejection.slot, Some(1));
-        assert_eq!(
-            rejection.to_string(),
-            "the kernel's verifier refused program p: R2 invalid mem access 'scalar'"
-        );
+        assert_eq!(rejection.to_string(), "the kernel's verifier refused program p: R2 invalid mem access 'scalar'");
     }
 
     #[test]
     fn an_empty_log_has_neither() {
         let source = io::Error::from_raw_os_error(libc::EINVAL);
         let rejection = Rejection::new("p", String::new(), source);
-        assert_eq!(
-            (rejection.slot, rejection.reason()),
-            (None, "no reason given")
-        );
+        assert_eq!((rejection.slot, rejection.reason()), (None, "no reason given"));
     }
 }

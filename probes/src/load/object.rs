@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use aya_obj::Object;
 use aya_obj::generated::bpf_map_type::{
-    self, BPF_MAP_TYPE_CGRP_STORAGE, BPF_MAP_TYPE_INODE_STORAGE, BPF_MAP_TYPE_RINGBUF,
-    BPF_MAP_TYPE_SK_STORAGE, BPF_MAP_TYPE_TASK_STORAGE,
+    self, BPF_MAP_TYPE_CGRP_STORAGE, BPF_MAP_TYPE_INODE_STORAGE, BPF_MAP_TYPE_RINGBUF, BPF_MAP_TYPE_SK_STORAGE,
+    BPF_MAP_TYPE_TASK_STORAGE,
 };
 
 use super::program::ProgramKind;
@@ -28,24 +28,12 @@ pub(super) fn parse(elf: &[u8]) -> Result<Parts, LoadError> {
     let btf = load_btf(&object, &definitions)?;
     let maps = create_maps(&definitions, btf.as_ref())?;
 
-    let sections = object
-        .functions
-        .keys()
-        .map(|(section, _)| *section)
-        .collect();
-    let known = definitions.iter().filter_map(|(name, definition)| {
-        Some((
-            name.as_str(),
-            maps.get(name)?.as_fd().as_raw_fd(),
-            definition,
-        ))
-    });
-    object
-        .relocate_maps(known, &sections)
-        .map_err(|e| malformed(&e))?;
-    object
-        .relocate_calls(&sections)
-        .map_err(|e| malformed(&e))?;
+    let sections = object.functions.keys().map(|(section, _)| *section).collect();
+    let known = definitions
+        .iter()
+        .filter_map(|(name, definition)| Some((name.as_str(), maps.get(name)?.as_fd().as_raw_fd(), definition)));
+    object.relocate_maps(known, &sections).map_err(|e| malformed(&e))?;
+    object.relocate_calls(&sections).map_err(|e| malformed(&e))?;
 
     let mut programs = BTreeMap::new();
     for (name, program) in &object.programs {
@@ -71,16 +59,11 @@ fn create_maps(
     let mut maps = BTreeMap::new();
     for (name, definition) in definitions {
         let spec = spec_of(name, definition)?;
-        let btf = btf
-            .filter(|_| wants_btf(spec.kind))
-            .map(|fd| map_btf(fd, definition));
+        let btf = btf.filter(|_| wants_btf(spec.kind)).map(|fd| map_btf(fd, definition));
         let map = Map::create(name, spec, btf).map_err(|e| error::map_error(name, e))?;
         if !definition.data().is_empty() && spec.max_entries == 1 {
             let initial = map.update(&[0; 4], definition.data());
-            initial.map_err(|source| LoadError::Io {
-                action: "fill a map",
-                source,
-            })?;
+            initial.map_err(|source| LoadError::Io { action: "fill a map", source })?;
         }
         maps.insert(name.clone(), map);
     }
@@ -109,10 +92,7 @@ fn spec_of(name: &str, definition: &aya_obj::Map) -> Result<MapSpec, LoadError> 
 fn wants_btf(kind: bpf_map_type) -> bool {
     matches!(
         kind,
-        BPF_MAP_TYPE_SK_STORAGE
-            | BPF_MAP_TYPE_INODE_STORAGE
-            | BPF_MAP_TYPE_TASK_STORAGE
-            | BPF_MAP_TYPE_CGRP_STORAGE
+        BPF_MAP_TYPE_SK_STORAGE | BPF_MAP_TYPE_INODE_STORAGE | BPF_MAP_TYPE_TASK_STORAGE | BPF_MAP_TYPE_CGRP_STORAGE
     )
 }
 
@@ -121,29 +101,17 @@ fn map_btf<'a>(fd: &'a OwnedFd, definition: &aya_obj::Map) -> MapBtf<'a> {
         aya_obj::Map::Btf(map) => (map.def.btf_key_type_id, map.def.btf_value_type_id),
         aya_obj::Map::Legacy(_) => (0, 0),
     };
-    MapBtf {
-        fd: fd.as_fd(),
-        key_type,
-        value_type,
-    }
+    MapBtf { fd: fd.as_fd(), key_type, value_type }
 }
 
-fn load_btf(
-    object: &Object,
-    definitions: &BTreeMap<String, aya_obj::Map>,
-) -> Result<Option<OwnedFd>, LoadError> {
-    let needed = definitions
-        .values()
-        .any(|map| bpf_map_type::try_from(map.map_type()).is_ok_and(wants_btf));
+fn load_btf(object: &Object, definitions: &BTreeMap<String, aya_obj::Map>) -> Result<Option<OwnedFd>, LoadError> {
+    let needed = definitions.values().any(|map| bpf_map_type::try_from(map.map_type()).is_ok_and(wants_btf));
     let (true, Some(btf)) = (needed, &object.btf) else {
         return Ok(None);
     };
     bpf::btf_load(&btf.to_bytes())
         .map(Some)
-        .map_err(|source: io::Error| LoadError::Io {
-            action: "load the object's type information",
-            source,
-        })
+        .map_err(|source: io::Error| LoadError::Io { action: "load the object's type information", source })
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

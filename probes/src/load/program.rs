@@ -3,9 +3,7 @@
 use aya_obj::ProgramSection;
 use aya_obj::generated::bpf_attach_type::{self, *};
 use aya_obj::generated::bpf_prog_type::{self, *};
-use aya_obj::programs::{
-    CgroupSkbAttachType, CgroupSockAddrAttachType, CgroupSockAttachType, CgroupSockoptAttachType,
-};
+use aya_obj::programs::{CgroupSkbAttachType, CgroupSockAddrAttachType, CgroupSockAttachType, CgroupSockoptAttachType};
 
 use super::LoadError;
 
@@ -25,18 +23,8 @@ pub(crate) struct ProgramKind {
 }
 
 impl ProgramKind {
-    fn new(
-        name: &'static str,
-        kind: bpf_prog_type,
-        attach_type: impl Into<Option<bpf_attach_type>>,
-    ) -> Self {
-        Self {
-            kind,
-            attach_type: attach_type.into(),
-            flags: 0,
-            at_return: false,
-            name,
-        }
+    fn new(name: &'static str, kind: bpf_prog_type, attach_type: impl Into<Option<bpf_attach_type>>) -> Self {
+        Self { kind, attach_type: attach_type.into(), flags: 0, at_return: false, name }
     }
 
     fn at_return(mut self) -> Self {
@@ -53,12 +41,8 @@ impl ProgramKind {
     pub(super) fn of_section(section: &ProgramSection) -> Result<Self, LoadError> {
         Ok(match section {
             ProgramSection::TracePoint => Self::new("tracepoint", BPF_PROG_TYPE_TRACEPOINT, None),
-            ProgramSection::RawTracePoint => {
-                Self::new("raw tracepoint", BPF_PROG_TYPE_RAW_TRACEPOINT, None)
-            }
-            ProgramSection::BtfTracePoint => {
-                Self::new("tp_btf", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP)
-            }
+            ProgramSection::RawTracePoint => Self::new("raw tracepoint", BPF_PROG_TYPE_RAW_TRACEPOINT, None),
+            ProgramSection::BtfTracePoint => Self::new("tp_btf", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP),
             ProgramSection::FEntry { sleepable } => {
                 Self::new("fentry", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY).sleepable_if(sleepable)
             }
@@ -66,43 +50,31 @@ impl ProgramKind {
                 Self::new("fexit", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT).sleepable_if(sleepable)
             }
             ProgramSection::KProbe => Self::new("kprobe", BPF_PROG_TYPE_KPROBE, None),
-            ProgramSection::KRetProbe => {
-                Self::new("kretprobe", BPF_PROG_TYPE_KPROBE, None).at_return()
-            }
+            ProgramSection::KRetProbe => Self::new("kretprobe", BPF_PROG_TYPE_KPROBE, None).at_return(),
             ProgramSection::UProbe { sleepable } => {
                 Self::new("uprobe", BPF_PROG_TYPE_KPROBE, None).sleepable_if(sleepable)
             }
             ProgramSection::URetProbe { sleepable } => {
-                Self::new("uretprobe", BPF_PROG_TYPE_KPROBE, None)
-                    .sleepable_if(sleepable)
-                    .at_return()
+                Self::new("uretprobe", BPF_PROG_TYPE_KPROBE, None).sleepable_if(sleepable).at_return()
             }
             ProgramSection::PerfEvent => Self::new("perf_event", BPF_PROG_TYPE_PERF_EVENT, None),
-            ProgramSection::CgroupSockAddr { attach_type } => Self::new(
-                "cgroup/sock_addr",
-                BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
-                sock_addr(*attach_type),
-            ),
+            ProgramSection::CgroupSockAddr { attach_type } => {
+                Self::new("cgroup/sock_addr", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, sock_addr(*attach_type))
+            }
             ProgramSection::CgroupSock { attach_type } => {
                 Self::new("cgroup/sock", BPF_PROG_TYPE_CGROUP_SOCK, sock(*attach_type))
             }
-            ProgramSection::CgroupSockopt { attach_type } => Self::new(
-                "cgroup/sockopt",
-                BPF_PROG_TYPE_CGROUP_SOCKOPT,
-                sockopt(*attach_type),
-            ),
-            ProgramSection::CgroupSkb {
-                attach_type: Some(direction),
-            } => Self::new("cgroup_skb", BPF_PROG_TYPE_CGROUP_SKB, skb(*direction)),
-            ProgramSection::SockOps => {
-                Self::new("sockops", BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS)
+            ProgramSection::CgroupSockopt { attach_type } => {
+                Self::new("cgroup/sockopt", BPF_PROG_TYPE_CGROUP_SOCKOPT, sockopt(*attach_type))
             }
+            ProgramSection::CgroupSkb { attach_type: Some(direction) } => {
+                Self::new("cgroup_skb", BPF_PROG_TYPE_CGROUP_SKB, skb(*direction))
+            }
+            ProgramSection::SockOps => Self::new("sockops", BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS),
             ProgramSection::Xdp { .. } => Self::new("xdp", BPF_PROG_TYPE_XDP, BPF_XDP),
             ProgramSection::SchedClassifier => Self::new("tc", BPF_PROG_TYPE_SCHED_CLS, None),
             other => {
-                return Err(LoadError::Object(format!(
-                    "no support for a section of kind {other:?}"
-                )));
+                return Err(LoadError::Object(format!("no support for a section of kind {other:?}")));
             }
         })
     }

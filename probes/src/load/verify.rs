@@ -15,11 +15,7 @@ use crate::unsupported::Unsupported;
 const LOG_BYTES: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 
 /// Loads one program, for a kernel type or function where its kind wants one.
-pub(super) fn verify(
-    name: &str,
-    program: &Program,
-    target: Option<u32>,
-) -> Result<OwnedFd, LoadError> {
+pub(super) fn verify(name: &str, program: &Program, target: Option<u32>) -> Result<OwnedFd, LoadError> {
     let spec = ProgramSpec {
         name,
         kind: program.kind.kind,

@@ -33,15 +33,10 @@ pub(super) fn explain(program: &OsStr, path: Option<&OsStr>, source: io::Error) 
         Some(libc::EACCES) if !is_executable(&file) => "it has no execute permission",
         Some(libc::EACCES) => "permission denied (a directory above it, or a noexec mount)",
         // glibc's execvp runs such a file with /bin/sh; musl's gives this answer.
-        Some(libc::ENOEXEC) => {
-            "it is neither a program for this machine nor a script with a #! line"
-        }
+        Some(libc::ENOEXEC) => "it is neither a program for this machine nor a script with a #! line",
         Some(libc::ENOENT) => match interpreter(&file) {
             Some(interpreter) => {
-                return SpawnError::NoInterpreter {
-                    path: file,
-                    interpreter,
-                };
+                return SpawnError::NoInterpreter { path: file, interpreter };
             }
             None => "its interpreter does not exist",
         },
@@ -60,18 +55,9 @@ fn locate(program: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
         let file = PathBuf::from(program);
         return file.exists().then_some(file);
     }
-    let path = path
-        .map(OsStr::to_os_string)
-        .or_else(|| env::var_os("PATH"))?;
-    let found: Vec<PathBuf> = env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .filter(|f| f.is_file())
-        .collect();
-    found
-        .iter()
-        .find(|file| is_executable(file))
-        .or(found.first())
-        .cloned()
+    let path = path.map(OsStr::to_os_string).or_else(|| env::var_os("PATH"))?;
+    let found: Vec<PathBuf> = env::split_paths(&path).map(|dir| dir.join(program)).filter(|f| f.is_file()).collect();
+    found.iter().find(|file| is_executable(file)).or(found.first()).cloned()
 }
 
 fn is_executable(file: &Path) -> bool {
@@ -80,11 +66,7 @@ fn is_executable(file: &Path) -> bool {
 
 fn interpreter(file: &Path) -> Option<String> {
     let mut head = Vec::new();
-    File::open(file)
-        .ok()?
-        .take(HEAD_BYTES)
-        .read_to_end(&mut head)
-        .ok()?;
+    File::open(file).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
     if let Some(line) = head.strip_prefix(b"#!") {
         let line = line.split(|b| *b == b'\n').next()?;
         let word = String::from_utf8_lossy(line);
@@ -92,9 +74,7 @@ fn interpreter(file: &Path) -> Option<String> {
     }
     let elf = ElfFile64::<object::Endianness>::parse(head.as_slice()).ok()?;
     let headers = elf.elf_program_headers();
-    let name = headers
-        .iter()
-        .find_map(|h| h.interpreter(elf.endian(), elf.data()).ok()?)?;
+    let name = headers.iter().find_map(|h| h.interpreter(elf.endian(), elf.data()).ok()?)?;
     Some(String::from_utf8_lossy(name).into_owned())
 }
 
@@ -111,11 +91,7 @@ mod tests {
         let cgroup = Cgroup::create().unwrap();
         let error = Spawn::new(&[program]).unwrap().start(&cgroup).unwrap_err();
         let dir = program.parent().unwrap().to_str().unwrap();
-        let text = if dir.is_empty() {
-            error.to_string()
-        } else {
-            error.to_string().replace(dir, "DIR")
-        };
+        let text = if dir.is_empty() { error.to_string() } else { error.to_string().replace(dir, "DIR") };
         assert_eq!(text, expect);
     }
 
@@ -128,46 +104,28 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             path
         };
-        check(
-            Path::new("no-such-command-here"),
-            "command not found: no-such-command-here is in no directory of PATH",
-        );
-        check(
-            &dir.path().join("absent"),
-            "command not found: there is no file DIR/absent",
-        );
-        check(
-            &file("plain", "x", 0o644),
-            "cannot execute DIR/plain: it has no execute permission",
-        );
+        check(Path::new("no-such-command-here"), "command not found: no-such-command-here is in no directory of PATH");
+        check(&dir.path().join("absent"), "command not found: there is no file DIR/absent");
+        check(&file("plain", "x", 0o644), "cannot execute DIR/plain: it has no execute permission");
         check(
             &file("script", "#!/no/such/sh -e\n", 0o755),
             "cannot execute DIR/script: its interpreter /no/such/sh does not exist",
         );
         fs::create_dir(dir.path().join("sub")).unwrap();
-        check(
-            &dir.path().join("sub"),
-            "cannot execute DIR/sub: it is a directory",
-        );
+        check(&dir.path().join("sub"), "cannot execute DIR/sub: it is a directory");
     }
 
     #[test]
     fn a_program_whose_loader_is_missing_names_the_loader() {
         let dir = tempfile::tempdir().unwrap();
         let mut elf = fs::read("/bin/true").unwrap();
-        let at = elf
-            .windows(7)
-            .position(|w| w == b"/lib64/" || w == b"/lib/ld")
-            .unwrap();
+        let at = elf.windows(7).position(|w| w == b"/lib64/" || w == b"/lib/ld").unwrap();
         elf[at + 1] = b'x';
         let path = dir.path().join("broken");
         fs::write(&path, &elf).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         let cgroup = Cgroup::create().unwrap();
         let error = Spawn::new(&[&path]).unwrap().start(&cgroup).unwrap_err();
-        assert!(
-            error.to_string().contains("its interpreter /xib"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("its interpreter /xib"), "{error}");
     }
 }

@@ -66,11 +66,7 @@ struct MapCreate {
 }
 
 /// Creates a map (BPF_MAP_CREATE).
-pub(crate) fn map_create(
-    name: &str,
-    spec: MapSpec,
-    btf: Option<MapBtf<'_>>,
-) -> io::Result<OwnedFd> {
+pub(crate) fn map_create(name: &str, spec: MapSpec, btf: Option<MapBtf<'_>>) -> io::Result<OwnedFd> {
     let attr = MapCreate {
         kind: spec.kind as u32,
         key_size: spec.key_len_bytes,
@@ -99,13 +95,7 @@ struct Element {
 impl Element {
     fn new(map: BorrowedFd<'_>, key: Option<&[u8]>, value: u64, flags: u64) -> Self {
         let key = key.map_or(0, |key| key.as_ptr() as u64);
-        Self {
-            map_fd: fd_bits(map),
-            pad: 0,
-            key,
-            value,
-            flags,
-        }
+        Self { map_fd: fd_bits(map), pad: 0, key, value, flags }
     }
 }
 
@@ -126,18 +116,11 @@ pub(crate) fn map_update(map: BorrowedFd<'_>, key: &[u8], value: &[u8]) -> io::R
 
 /// Removes `key`; false when the map has no such key.
 pub(crate) fn map_delete(map: BorrowedFd<'_>, key: &[u8]) -> io::Result<bool> {
-    found(call(
-        bpf_cmd::BPF_MAP_DELETE_ELEM,
-        &Element::new(map, Some(key), 0, 0),
-    ))
+    found(call(bpf_cmd::BPF_MAP_DELETE_ELEM, &Element::new(map, Some(key), 0, 0)))
 }
 
 /// Writes the key after `key` (the first for none) to `next`; false at the end.
-pub(crate) fn map_next_key(
-    map: BorrowedFd<'_>,
-    key: Option<&[u8]>,
-    next: &mut [u8],
-) -> io::Result<bool> {
+pub(crate) fn map_next_key(map: BorrowedFd<'_>, key: Option<&[u8]>, next: &mut [u8]) -> io::Result<bool> {
     let attr = Element::new(map, key, next.as_mut_ptr() as u64, 0);
     found(call(bpf_cmd::BPF_MAP_GET_NEXT_KEY, &attr))
 }
@@ -163,11 +146,7 @@ struct BtfLoad {
 
 /// Hands type information to the kernel (BPF_BTF_LOAD).
 pub(crate) fn btf_load(btf: &[u8]) -> io::Result<OwnedFd> {
-    let attr = BtfLoad {
-        btf: btf.as_ptr() as u64,
-        btf_len: u32_len(btf.len())?,
-        ..BtfLoad::default()
-    };
+    let attr = BtfLoad { btf: btf.as_ptr() as u64, btf_len: u32_len(btf.len())?, ..BtfLoad::default() };
     new_fd(bpf_cmd::BPF_BTF_LOAD, &attr)
 }
 
@@ -221,11 +200,7 @@ pub(crate) fn prog_load(spec: &ProgramSpec<'_>, log: &mut [u8]) -> io::Result<Ow
         license: spec.license.as_ptr() as u64,
         log_level: u32::from(!log.is_empty()),
         log_len: u32_len(log.len())?,
-        log: if log.is_empty() {
-            0
-        } else {
-            log.as_mut_ptr() as u64
-        },
+        log: if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 },
         flags: spec.flags,
         name: obj_name(spec.name),
         attach_type: spec.attach_type.map_or(0, |kind| kind as u32),
@@ -277,18 +252,9 @@ struct RawTracepointOpen {
 }
 
 /// Attaches to a raw tracepoint by name, or a `tp_btf`, fentry or fexit program to its target.
-pub(crate) fn raw_tracepoint_open(
-    program: BorrowedFd<'_>,
-    name: Option<&CStr>,
-    cookie: u64,
-) -> io::Result<OwnedFd> {
+pub(crate) fn raw_tracepoint_open(program: BorrowedFd<'_>, name: Option<&CStr>, cookie: u64) -> io::Result<OwnedFd> {
     let name = name.map_or(0, CStrExt::address);
-    let attr = RawTracepointOpen {
-        name,
-        prog_fd: fd_bits(program),
-        pad: 0,
-        cookie,
-    };
+    let attr = RawTracepointOpen { name, prog_fd: fd_bits(program), pad: 0, cookie };
     new_fd(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &attr)
 }
 
@@ -322,13 +288,8 @@ pub(crate) fn link_create(
         LinkTarget::Fd(fd) => fd_bits(fd),
         LinkTarget::Interface(index) => index,
     };
-    let attr = LinkCreate {
-        prog_fd: fd_bits(program),
-        target,
-        attach_type: attach_type as u32,
-        flags: 0,
-        extra: [cookie, 0],
-    };
+    let attr =
+        LinkCreate { prog_fd: fd_bits(program), target, attach_type: attach_type as u32, flags: 0, extra: [cookie, 0] };
     new_fd(bpf_cmd::BPF_LINK_CREATE, &attr)
 }
 
@@ -341,11 +302,7 @@ struct NextId {
 
 /// Returns the number of the program after this one; none at the end.
 pub(crate) fn prog_next_id(id: u32) -> io::Result<Option<u32>> {
-    let mut attr = NextId {
-        id,
-        next_id: 0,
-        flags: 0,
-    };
+    let mut attr = NextId { id, next_id: 0, flags: 0 };
     let more = found(call_mut(bpf_cmd::BPF_PROG_GET_NEXT_ID, &mut attr))?;
     Ok(more.then_some(attr.next_id))
 }
@@ -368,36 +325,16 @@ fn new_fd<T>(command: bpf_cmd, attr: &T) -> io::Result<OwnedFd> {
 fn call<T>(command: bpf_cmd, attr: &T) -> io::Result<RawFd> {
     // SAFETY: `attr` is as long as we say, and the addresses in it come from slices that their
     // function borrows for the time of the call. Commands that come here do not write to `attr`.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command as libc::c_int,
-            std::ptr::from_ref(attr),
-            size_of::<T>(),
-        )
-    };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result as RawFd)
-    }
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command as libc::c_int, std::ptr::from_ref(attr), size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as RawFd) }
 }
 
 fn call_mut<T>(command: bpf_cmd, attr: &mut T) -> io::Result<RawFd> {
     // SAFETY: as in `call`; this `attr` may be written to.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command as libc::c_int,
-            std::ptr::from_mut(attr),
-            size_of::<T>(),
-        )
-    };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result as RawFd)
-    }
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command as libc::c_int, std::ptr::from_mut(attr), size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as RawFd) }
 }
 
 #[cfg(test)]
@@ -407,9 +344,6 @@ mod tests {
     #[test]
     fn names_are_cut_and_cleaned() {
         assert_eq!(&obj_name("@slow")[..6], b"_slow\0");
-        assert_eq!(
-            obj_name("a_name_longer_than_the_kernel_takes")[14..],
-            *b"t\0"
-        );
+        assert_eq!(obj_name("a_name_longer_than_the_kernel_takes")[14..], *b"t\0");
     }
 }

@@ -32,11 +32,7 @@ impl Epoll {
         let (epoll, fd) = (self.0.as_raw_fd(), fd.as_raw_fd());
         // SAFETY: `event` lives for the time of the call.
         let result = unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event) };
-        if result < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(())
-        }
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// Waits, and gives each ready token to `ready`. A signal ends the wait early.

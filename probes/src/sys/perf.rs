@@ -48,12 +48,7 @@ pub(crate) enum Sample {
 
 /// Opens the event of a tracepoint, by the number in its `id` file.
 pub(crate) fn tracepoint(id: u64) -> io::Result<OwnedFd> {
-    let attr = Attr {
-        kind: TRACEPOINT,
-        config: id,
-        sample: 1,
-        ..Attr::default()
-    };
+    let attr = Attr { kind: TRACEPOINT, config: id, sample: 1, ..Attr::default() };
     // The program hangs on the tracepoint itself: it runs on every CPU, whatever we say here.
     open(attr, -1, 0)
 }
@@ -65,17 +60,7 @@ pub(crate) fn cpu_clock(cpu: u32, sample: Sample) -> io::Result<OwnedFd> {
         Sample::EveryNs(ns) => (ns, 0),
     };
     let cpu = libc::c_int::try_from(cpu).map_err(io::Error::other)?;
-    open(
-        Attr {
-            kind: SOFTWARE,
-            config: CPU_CLOCK,
-            sample,
-            flags,
-            ..Attr::default()
-        },
-        -1,
-        cpu,
-    )
+    open(Attr { kind: SOFTWARE, config: CPU_CLOCK, sample, flags, ..Attr::default() }, -1, cpu)
 }
 
 /// A dynamic probe: the numbers of its kind, from /sys/bus/event_source/devices/*.
@@ -98,19 +83,9 @@ pub(crate) fn probe(
         AtReturn::Yes => 1u64 << pmu.return_bit,
         AtReturn::No => 0,
     };
-    let attr = Attr {
-        kind: pmu.kind,
-        config,
-        config1: target.address(),
-        config2: offset,
-        ..Attr::default()
-    };
+    let attr = Attr { kind: pmu.kind, config, config1: target.address(), config2: offset, ..Attr::default() };
     match pid {
-        Some(pid) => open(
-            attr,
-            libc::pid_t::try_from(pid).map_err(io::Error::other)?,
-            -1,
-        ),
+        Some(pid) => open(attr, libc::pid_t::try_from(pid).map_err(io::Error::other)?, -1),
         None => open(attr, -1, 0),
     }
 }
@@ -126,11 +101,7 @@ pub(crate) enum AtReturn {
 pub(crate) fn set_program(event: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: both are open descriptors, and these requests take no memory.
     unsafe {
-        check(libc::ioctl(
-            event.as_raw_fd(),
-            SET_BPF as _,
-            program.as_raw_fd(),
-        ))?;
+        check(libc::ioctl(event.as_raw_fd(), SET_BPF as _, program.as_raw_fd()))?;
         check(libc::ioctl(event.as_raw_fd(), ENABLE as _, 0))
     }
 }
@@ -138,16 +109,7 @@ pub(crate) fn set_program(event: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io:
 fn open(mut attr: Attr, pid: libc::pid_t, cpu: libc::c_int) -> io::Result<OwnedFd> {
     attr.len_bytes = size_of::<Attr>() as u32;
     // SAFETY: `attr` is as long as it says; an address in it is a C string that our caller borrows.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_perf_event_open,
-            &raw const attr,
-            pid,
-            cpu,
-            -1,
-            CLOEXEC,
-        )
-    };
+    let fd = unsafe { libc::syscall(libc::SYS_perf_event_open, &raw const attr, pid, cpu, -1, CLOEXEC) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }

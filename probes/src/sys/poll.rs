@@ -14,11 +14,7 @@ pub(crate) fn wait_for(
 ) -> io::Result<libc::c_short> {
     let deadline = timeout.map(|t| Instant::now() + t);
     loop {
-        let mut entry = libc::pollfd {
-            fd: fd.as_raw_fd(),
-            events,
-            revents: 0,
-        };
+        let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
         let timeout_ms = match deadline {
             None => -1,
             Some(end) => ceil_ms(end.saturating_duration_since(Instant::now())),

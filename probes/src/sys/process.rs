@@ -33,22 +33,14 @@ pub(crate) fn pidfd(pid: u32) -> io::Result<OwnedFd> {
 /// Detaches the calling process from its terminal and session. Safe between fork and exec.
 pub(crate) fn new_session() -> io::Result<()> {
     // SAFETY: setsid takes no memory and is async-signal-safe.
-    if unsafe { libc::setsid() } < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if unsafe { libc::setsid() } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Ignores a signal, also across exec. Safe between fork and exec.
 pub(crate) fn ignore_signal(signal: libc::c_int) -> io::Result<()> {
     // SAFETY: SIG_IGN runs no code of ours; signal(2) is async-signal-safe.
     let old = unsafe { libc::signal(signal, libc::SIG_IGN) };
-    if old == libc::SIG_ERR {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if old == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Lets a descriptor survive exec. Safe between fork and exec.
@@ -66,9 +58,5 @@ fn positive_pid(pid: u32) -> io::Result<libc::pid_t> {
 }
 
 pub(crate) fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

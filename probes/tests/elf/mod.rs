@@ -5,8 +5,7 @@
 
 use object::write::{Object, Relocation, SectionId, Symbol, SymbolSection};
 use object::{
-    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,
-    SymbolScope,
+    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
 };
 
 /// The first slot of a load of the map's address, whose relocation is added by [`object`].
@@ -71,22 +70,13 @@ pub(crate) fn object(section: &str, code: &[[u8; 8]], map: Option<MapDef>) -> Ve
     elf.append_section_data(text, &code.concat(), 8);
     symbol(&mut elf, "prog", SymbolKind::Text, text, code.len() * 8);
     if let Some([kind, key, value, entries]) = map {
-        let def = [kind, key, value, entries, 0, 0, 0]
-            .map(u32::to_le_bytes)
-            .concat();
+        let def = [kind, key, value, entries, 0, 0, 0].map(u32::to_le_bytes).concat();
         let maps = elf.add_section(vec![], b"maps".to_vec(), SectionKind::Data);
         elf.append_section_data(maps, &def, 8);
         let map = symbol(&mut elf, "map", SymbolKind::Data, maps, def.len());
-        let flags = RelocationFlags::Elf {
-            r_type: object::elf::RelocationType(1),
-        };
+        let flags = RelocationFlags::Elf { r_type: object::elf::RelocationType(1) };
         for slot in (0..code.len()).filter(|slot| code[*slot] == MAP) {
-            let at = Relocation {
-                offset: slot as u64 * 8,
-                symbol: map,
-                addend: 0,
-                flags,
-            };
+            let at = Relocation { offset: slot as u64 * 8, symbol: map, addend: 0, flags };
             elf.add_relocation(text, at).unwrap();
         }
     }

@@ -1,0 +1,69 @@
+//! `fentry:FUNCTION` and `fexit:FUNCTION`: kernel functions by trampoline, with typed arguments.
+//!
+//! Example: `fexit:tcp_recvmsg { @[comm] = sum(retval); }`. Linux 5.5 with BTF. Some hosts forbid
+//! trampolines: loading then says so.
+
+use reel_lang::env::{Arg, ArgAt, AttachError, AttachPoint, ProbeKind};
+use reel_lang::ty::Space;
+
+use super::{Provider, malformed, not_found, point, unsupported};
+use crate::catalog::btf::{Btf, Kind, Type};
+use crate::catalog::{ctype, glob};
+
+pub(super) const FENTRY: Provider = Provider {
+    names: &["fentry", "f", "kfunc"],
+    form: "`fentry:FUNCTION`, such as `fentry:tcp_connect`",
+    attach: |parts| attach(ProbeKind::Fentry, "fentry", parts),
+};
+
+pub(super) const FEXIT: Provider = Provider {
+    names: &["fexit", "fr", "kretfunc"],
+    form: "`fexit:FUNCTION`, such as `fexit:tcp_connect`",
+    attach: |parts| attach(ProbeKind::Fexit, "fexit", parts),
+};
+
+fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoint>, AttachError> {
+    // bpftrace also takes `fentry:MODULE:FUNCTION`; only the kernel itself is known here.
+    let name = match parts {
+        [name] => name,
+        [module, name] if module == "vmlinux" => name,
+        [_, _] => return Err(AttachError::NotYet),
+        _ => return malformed(),
+    };
+    let btf = Btf::kernel().map_err(unsupported)?;
+    let mut found: Vec<Type<'_>> = if glob::is_pattern(name) {
+        functions(btf).filter(|function| glob::matches(name, function.name())).collect()
+    } else {
+        btf.find(name, Kind::Func).into_iter().collect()
+    };
+    if found.is_empty() {
+        return Err(not_found(name, functions(btf).map(Type::name)));
+    }
+    found.sort_by_key(|function| function.name());
+    found.dedup_by_key(|function| function.name());
+    let one = |function: Type<'_>| {
+        let name = function.name();
+        point(kind, format!("{word}:{name}"), vec![name.to_string()], args(kind, function))
+    };
+    Ok(found.into_iter().map(one).collect())
+}
+
+fn functions(btf: &Btf) -> impl Iterator<Item = Type<'_>> {
+    btf.types().filter(|ty| ty.kind() == Kind::Func)
+}
+
+fn args(kind: ProbeKind, function: Type<'_>) -> Vec<Arg> {
+    let raw = |name: &str, ty, n: usize| Arg {
+        name: name.to_string(),
+        ty: ctype::of_btf(ty, Space::Kernel),
+        at: ArgAt::Raw(n as u32),
+    };
+    let params = function.params().enumerate();
+    let mut args: Vec<Arg> = params.map(|(n, (name, ty))| raw(name, ty, n)).collect();
+    let result = function.target().target();
+    if kind == ProbeKind::Fexit && result.peel().kind() != Kind::Void {
+        // The result stands behind the arguments in the trampoline's context.
+        args.push(raw("retval", result, args.len()));
+    }
+    args
+}

@@ -1,0 +1,84 @@
+//! `kprobe:FUNCTION` and `kretprobe:FUNCTION`: any function of the kernel, by a breakpoint.
+//!
+//! Example: `kprobe:tcp_connect { @[comm] = count(); }`. The kernel must be built with
+//! CONFIG_KPROBES. Arguments have names and types where BTF knows the function.
+
+use std::fs;
+use std::path::Path;
+
+use reel_lang::env::{Arg, ArgAt, AttachError, AttachPoint, ProbeKind};
+use reel_lang::ty::{IntTy, Space, Ty};
+
+use super::{Provider, malformed, not_found, point};
+use crate::catalog::btf::{Btf, Kind};
+use crate::catalog::{ctype, glob};
+
+pub(super) const KPROBE: Provider = Provider {
+    names: &["kprobe", "k"],
+    form: "`kprobe:FUNCTION`, such as `kprobe:tcp_connect`",
+    attach: |parts| attach(ProbeKind::Kprobe, "kprobe", parts),
+};
+
+pub(super) const KRETPROBE: Provider = Provider {
+    names: &["kretprobe", "kr"],
+    form: "`kretprobe:FUNCTION`, such as `kretprobe:tcp_connect`",
+    attach: |parts| attach(ProbeKind::Kretprobe, "kretprobe", parts),
+};
+
+/// The kernel's device for such probes; without it there are none.
+const PMU: &str = "/sys/bus/event_source/devices/kprobe";
+
+fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoint>, AttachError> {
+    let [function] = parts else {
+        return malformed();
+    };
+    if !Path::new(PMU).exists() {
+        return Err(AttachError::Unsupported {
+            why: format!("this kernel has no kprobes ({PMU} does not exist)"),
+            remedy: "use fentry or a tracepoint, or a kernel built with CONFIG_KPROBES=y".into(),
+        });
+    }
+    let (symbol, offset) = function.split_once('+').unwrap_or((function, "0"));
+    if offset.parse::<u64>().is_err() {
+        return malformed();
+    }
+    let all = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+    let mut names: Vec<&str> = functions(&all).filter(|name| glob::matches(symbol, name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return Err(not_found(symbol, functions(&all)));
+    }
+    let suffix = if offset == "0" { String::new() } else { format!("+{offset}") };
+    let one = |name: &str| {
+        let full = format!("{word}:{name}{suffix}");
+        point(kind, full, vec![name.to_string(), offset.to_string()], args(kind, name))
+    };
+    Ok(names.into_iter().map(one).collect())
+}
+
+/// The functions in /proc/kallsyms: `address kind name`, kind t or T.
+fn functions(kallsyms: &str) -> impl Iterator<Item = &str> {
+    kallsyms.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let kind = words.nth(1)?;
+        matches!(kind, "t" | "T").then(|| words.next())?
+    })
+}
+
+fn args(kind: ProbeKind, function: &str) -> Vec<Arg> {
+    let btf = Btf::kernel().ok().and_then(|btf| btf.find(function, Kind::Func));
+    if kind == ProbeKind::Kretprobe {
+        let ty = btf.map_or(Ty::Int(IntTy::U64), |f| ctype::of_btf(f.target().target(), KERNEL));
+        return vec![Arg { name: "retval".to_string(), ty, at: ArgAt::ReturnValue }];
+    }
+    let params = btf.into_iter().flat_map(|function| function.params());
+    let arg = |(i, (name, ty)): (usize, (&str, _))| Arg {
+        name: name.to_string(),
+        ty: ctype::of_btf(ty, KERNEL),
+        at: ArgAt::Register(i as u32),
+    };
+    params.enumerate().map(arg).collect()
+}
+
+const KERNEL: Space = Space::Kernel;
