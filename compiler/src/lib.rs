@@ -2,4 +2,6 @@
 pub mod aggregate;
 pub mod bpf;
 pub mod builtins;
+pub mod eval;
 pub mod ir;
+pub mod native;

@@ -210,7 +210,7 @@ impl Checker<'_> {
             Inst::MapAdd { map, key, delta } => {
                 let def = self.keyed(*map, *key)?;
                 self.int(*delta)?;
-                if def.value_len_bytes != 8 {
+                if !matches!(def.value_len_bytes, 1 | 2 | 4 | 8) {
                     return Err(format!("map{map} holds {}", ty_text(&def.value)));
                 }
             }
