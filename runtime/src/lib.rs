@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod cli;
+pub mod engine;
 pub mod exit;
 pub mod output;
 pub mod record;

@@ -7,4 +7,5 @@ pub mod decode;
 pub mod json;
 pub mod map;
 pub mod printf;
+pub mod strftime;
 pub mod text;

@@ -1,0 +1,7 @@
+//! Runs scripts: compiled clauses attached to the kernel or fed with messages, and what they print.
+//!
+//! [`maps`] reads the kernel's maps, [`printer`] turns what clauses emit into output. One thread runs one loop over kernel events,
+//! timers, signals and the end of the command; nothing here blocks a probe.
+
+pub mod maps;
+pub mod printer;

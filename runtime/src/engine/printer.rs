@@ -1,0 +1,165 @@
+//! What clauses emit, as output: text for people or JSON lines, in the order in which it was emitted.
+
+use std::io::{self, Write};
+
+use reel_compiler::ir::{Output, OutputKind};
+use reel_lang::hir::MapId;
+use reel_lang::ty::Ty;
+use reel_lang::value::Value;
+
+use crate::cli::Format;
+use crate::output::map::{Cut, Table};
+use crate::output::printf::{self, Piece};
+use crate::output::text::{self, Names};
+use crate::output::{json, strftime};
+
+/// What the engine must do itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    None,
+    Exit(u8),
+    PrintMap(MapId, Cut),
+    ClearMap(MapId),
+    ZeroMap(MapId),
+}
+
+/// Writes output.
+pub struct Printer {
+    out: Box<dyn Write>,
+    format: Format,
+    names: Box<dyn Names>,
+    /// The pieces of each output's format string, by output id.
+    formats: Vec<Vec<Piece>>,
+}
+
+impl Printer {
+    /// Prints the outputs of a module.
+    pub fn new(out: Box<dyn Write>, format: Format, names: Box<dyn Names>, outputs: &[Output]) -> Self {
+        let formats =
+            outputs.iter().map(|output| format_of(&output.kind).map_or_else(Vec::new, printf::parse)).collect();
+        Printer { out, format, names, formats }
+    }
+
+    /// How many probes were attached, before anything else.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn attached(&mut self, count: usize) -> io::Result<()> {
+        match self.format {
+            Format::Json => self.write(&json::line("attached_probes", serde_json::json!({ "probes": count }))),
+            Format::Text => {
+                let word = if count == 1 { "probe" } else { "probes" };
+                self.write(&format!("Attached {count} {word}\n"))
+            }
+        }
+    }
+
+    /// One emission.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn emit(&mut self, index: usize, output: &Output, args: Vec<Value>) -> io::Result<Effect> {
+        let typed = |args: Vec<Value>| output.args.iter().map(|arg| arg.ty.clone()).zip(args).collect::<Vec<_>>();
+        match &output.kind {
+            OutputKind::Exit => return Ok(Effect::Exit(args.first().and_then(Value::as_int).unwrap_or(0) as u8)),
+            OutputKind::PrintMap(map) => return Ok(Effect::PrintMap(*map, cut(&args))),
+            OutputKind::ClearMap(map) => return Ok(Effect::ClearMap(*map)),
+            OutputKind::ZeroMap(map) => return Ok(Effect::ZeroMap(*map)),
+            OutputKind::PrintValue => {
+                for (ty, value) in typed(args) {
+                    self.value(&ty, &value)?;
+                }
+            }
+            OutputKind::Time(format) => {
+                let text = strftime::now(format);
+                self.tagged("time", &text)?;
+            }
+            OutputKind::Printf(_) => self.formatted("printf", index, &typed(args))?,
+            OutputKind::Errorf(_) => self.formatted("errorf", index, &typed(args))?,
+            OutputKind::Warnf(_) => self.formatted("warnf", index, &typed(args))?,
+            OutputKind::Call(name) => {
+                let shown: Vec<String> =
+                    typed(args).iter().map(|(ty, value)| text::text(ty, value, &*self.names)).collect();
+                self.tagged(name, &format!("{}\n", shown.join(" ")))?;
+            }
+        }
+        Ok(Effect::None)
+    }
+
+    /// A map.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn map(&mut self, mut table: Table<'_>, cut: Cut) -> io::Result<()> {
+        table.arrange(cut);
+        let text = match self.format {
+            Format::Text => table.text(&*self.names),
+            Format::Json => json::map(&table, &*self.names),
+        };
+        self.write(&text)
+    }
+
+    /// A line between things, for people only.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn blank(&mut self) -> io::Result<()> {
+        if self.format == Format::Text { self.write("\n") } else { Ok(()) }
+    }
+
+    /// Events that were lost: said where it can be seen, and machine-readable where asked for.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn lost(&mut self, count: u64) -> io::Result<()> {
+        match self.format {
+            Format::Json => self.write(&json::line("lost_events", serde_json::json!({ "events": count }))),
+            Format::Text => self.write(&format!("Lost {count} events\n")),
+        }
+    }
+
+    /// Makes everything visible that was written.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn formatted(&mut self, kind: &str, index: usize, args: &[(Ty, Value)]) -> io::Result<()> {
+        let pieces = self.formats.get(index).map_or(&[][..], Vec::as_slice);
+        let text = printf::format(pieces, args, &*self.names);
+        self.tagged(kind, &text)
+    }
+
+    fn tagged(&mut self, kind: &str, text: &str) -> io::Result<()> {
+        match self.format {
+            Format::Text => self.write(text),
+            Format::Json => self.write(&json::line(kind, text.into())),
+        }
+    }
+
+    fn value(&mut self, ty: &Ty, value: &Value) -> io::Result<()> {
+        let line = match self.format {
+            Format::Text => format!("{}\n", text::text(ty, value, &*self.names)),
+            Format::Json => json::line("value", json::value(ty, value, &*self.names)),
+        };
+        self.write(&line)
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())
+    }
+}
+
+fn format_of(kind: &OutputKind) -> Option<&str> {
+    match kind {
+        OutputKind::Printf(format) | OutputKind::Errorf(format) | OutputKind::Warnf(format) => Some(format),
+        _ => None,
+    }
+}
+
+fn cut(args: &[Value]) -> Cut {
+    let number = |i: usize| args.get(i).and_then(Value::as_int).unwrap_or(0).max(0);
+    Cut { top: usize::try_from(number(0)).unwrap_or(0), div: number(1).unsigned_abs() }
+}
