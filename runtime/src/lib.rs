@@ -7,3 +7,5 @@ pub mod exit;
 pub mod output;
 pub mod record;
 pub mod recording;
+pub mod matching;
+pub mod rules;

@@ -10,7 +10,7 @@ use super::message::{self, read_exchange, word, write_exchange};
 use super::model::{
     About, Attribution, Circumstance, Cue, EffectRef, Losses, Mock, MockId, Scope, SecretsRef, Test, TestId,
 };
-use super::yaml::{Fault, Kind, Node};
+use super::yaml::{Fault, Node};
 
 /// The newest format version, which is the one that is written.
 pub(super) const FORMAT: u32 = 1;
@@ -31,11 +31,7 @@ fn protocol(name: &str) -> io::Result<&'static dyn reel_protocols::Protocol> {
 }
 
 fn write_effect(effect: &EffectRef) -> Node {
-    let id = Node::text(effect.mock.to_string());
-    match effect.attribution {
-        Attribution::Certain => id,
-        Attribution::Candidate => Node::map([("candidate", id)]),
-    }
+    Node::map([(effect.attribution.name(), Node::text(effect.mock.to_string()))])
 }
 
 pub(super) fn read_test(node: &Node, slug: &str, bodies: &dyn Bodies) -> Result<Test, Fault> {
@@ -51,16 +47,15 @@ pub(super) fn read_test(node: &Node, slug: &str, bodies: &dyn Bodies) -> Result<
 }
 
 fn read_effect(node: &Node) -> Result<EffectRef, Fault> {
-    let (id, attribution) = match &node.kind {
-        Kind::Map(_) => {
-            let mut fields = Fields::of(node, "an effect")?;
-            let id = fields.need("candidate")?;
+    let mut fields = Fields::of(node, "an effect")?;
+    for attribution in Attribution::ALL {
+        if let Some(id) = fields.take(attribution.name()) {
             fields.done()?;
-            (id, Attribution::Candidate)
+            return Ok(EffectRef { mock: mock_id(id, fields::text(id, "effects")?)?, attribution });
         }
-        _ => (node, Attribution::Certain),
-    };
-    Ok(EffectRef { mock: mock_id(id, fields::text(id, "effects")?)?, attribution })
+    }
+    let names = Attribution::ALL.map(Attribution::name).join(", ");
+    Err(fields.fault(format!("an effect is the id of a mock under one of {names}")))
 }
 
 fn mock_id(node: &Node, text: &str) -> Result<MockId, Fault> {

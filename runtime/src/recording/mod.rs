@@ -13,6 +13,7 @@ mod message;
 mod migrate;
 mod model;
 mod read;
+mod redact;
 mod title;
 mod value;
 mod write;
@@ -22,8 +23,17 @@ pub use error::Error;
 pub use message::wire_bytes;
 pub use model::*;
 pub use read::Recording;
+pub use redact::{is_secret, secret_name};
 pub use title::title;
 pub use write::{Closing, Writer};
 
 #[cfg(test)]
 mod tests;
+
+/// Reads a value out of YAML text, for tests of other parts.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) fn yaml_value(text: &str) -> reel_lang::value::Value {
+    let tags = |tag: &str| ["simple", "error"].into_iter().find(|known| *known == tag);
+    value::read(&yaml::documents(text).unwrap().remove(0), &bodies::InMemory::default(), &tags).unwrap()
+}

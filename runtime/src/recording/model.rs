@@ -152,10 +152,31 @@ pub struct Mock {
 /// How surely an effect belongs to its test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attribution {
-    /// Its thread, or a window in which no other request was open, says so.
-    Certain,
+    /// The thread that made the call had read the request, and requests stay on their threads in this app.
+    Thread,
+    /// No other request was open when the call began.
+    Window,
     /// It belongs to this test or to another one that lists it as well.
     Candidate,
+}
+
+impl Attribution {
+    /// Every attribution.
+    pub const ALL: [Attribution; 3] = [Attribution::Thread, Attribution::Window, Attribution::Candidate];
+
+    /// The word in recordings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Attribution::Thread => "thread",
+            Attribution::Window => "window",
+            Attribution::Candidate => "candidate",
+        }
+    }
+
+    /// Whether the effect is this test's and no other's.
+    pub fn is_certain(self) -> bool {
+        self != Attribution::Candidate
+    }
 }
 
 /// An outgoing exchange that a test caused, or may have.

@@ -62,7 +62,7 @@ fn record_mocks(dir: &Path, count: u32) -> PathBuf {
         mocks.push(writer.add_mock(Scope::Test, None, call, at.clone()).unwrap());
     }
     let large = Exchange { ending: Some(Ending::Closed), ..exchange(Direction::In, 8080, b"hi", &[0xff; 5000]) };
-    let certain = EffectRef { mock: mocks[1].clone(), attribution: Attribution::Certain };
+    let certain = EffectRef { mock: mocks[1].clone(), attribution: Attribution::Window };
     let candidate = EffectRef { mock: mocks[2].clone(), attribution: Attribution::Candidate };
     writer.add_test(large, vec![certain, candidate.clone()], vec!["slow".into()], at.clone()).unwrap();
     writer.add_test(exchange(Direction::In, 8080, b"a\nb\n", b"12:30"), vec![candidate], vec![], at).unwrap();
@@ -201,7 +201,7 @@ fn damage_is_said_with_file_and_line() {
         ("tests/0002-a-b.yaml", "  data: |", "  date: |", "yaml:5: a request of tcp has no field `date`"),
         ("tests/0002-a-b.yaml", "test: 2", "test: 1", "the test 0001 is here twice"),
         ("tests/0002-a-b.yaml", "127.0.0.1:8080", "nowhere", "yaml:3: `destination` wants an address"),
-        ("tests/0002-a-b.yaml", "candidate", "candidates", "yaml:11: an effect lacks `candidate`"),
+        ("tests/0002-a-b.yaml", "candidate", "candidates", "yaml:11: an effect is the id"),
         ("tests/0001-hi.yaml", "ending: closed", "ending: happy", "`ending` is one of refused, reset, closed"),
         ("mocks/tcp-0002.yaml", "id: tcp-1001", "id: tcp-1", "tcp-0002.yaml:2: expected the id of a mock"),
         ("mocks/tcp-0001.yaml", "cue: connect", "cue: never", "`cue` is `connect` or `after ID`"),

@@ -1,0 +1,24 @@
+//! Strict comparison of a replayed message with its recording.
+//!
+//! What no rule mentions must be equal: numbers by exact decimal value, objects whatever the order of their keys, headers
+//! whatever the case of their names. Each relaxation that let a difference pass is noted by name, and so is a path that
+//! matched nothing. Nothing here picks the nearest of several: that is for displays alone ([`nearest`]).
+
+mod compare;
+mod entries;
+mod equality;
+mod key;
+mod nearest;
+mod number;
+mod path;
+mod usage;
+
+pub use compare::{Difference, Matcher};
+pub use equality::{Conflict, Equality, is_clock_reading};
+pub use key::{Key, chosen_key, request_key};
+pub use nearest::similarity;
+pub use path::display_rule;
+pub use usage::{Usage, Use};
+
+#[cfg(test)]
+mod tests;
