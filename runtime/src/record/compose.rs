@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use reel_lang::schema::Direction;
 use reel_protocols::Protocol;
 
-use super::attribution::{self, Cause, Incoming, Outgoing};
+use super::attribution::{self, Cause, Evidence, Incoming, Outgoing};
 use super::collector::{Captured, Collected, Refusal, began_ns};
 use crate::capture::connections::{ConnId, Ends, Moment};
 use crate::recording::{
@@ -220,7 +220,8 @@ fn request(captured: &Captured) -> Incoming {
 
 fn owners(cause: &Cause) -> Vec<(usize, Attribution)> {
     match cause {
-        Cause::Certain(test, _) => vec![(*test, Attribution::Certain)],
+        Cause::Certain(test, Evidence::Thread) => vec![(*test, Attribution::Thread)],
+        Cause::Certain(test, Evidence::Window) => vec![(*test, Attribution::Window)],
         Cause::Candidates(tests) => tests.iter().map(|&test| (test, Attribution::Candidate)).collect(),
         Cause::StartUp | Cause::Background => Vec::new(),
     }

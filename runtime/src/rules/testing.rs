@@ -1,6 +1,6 @@
 //! Rules written by hand, for tests of what asks them.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::type_complexity)]
 
 use std::sync::Arc;
 

@@ -1,10 +1,13 @@
-//! What a rule's predicate looks at: an exchange, as far as it is known, as a flat record.
+//! What a rule's predicate looks at: an exchange, as far as it is known.
 
 use std::net::SocketAddr;
 
-use reel_lang::schema::{Direction, Schema, Side, Slot, conn};
+use reel_lang::schema::{Direction, Schema, conn};
 use reel_lang::value::Value;
+use reel_protocols::record::{self, Conn};
 use reel_protocols::{Message, Protocol};
+
+use crate::recording::Exchange;
 
 /// An exchange, or the part of it that is known.
 #[derive(Clone, Copy)]
@@ -21,7 +24,7 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     /// Views a recorded exchange.
-    pub fn of(protocol: &'static dyn Protocol, exchange: &'a crate::recording::Exchange) -> Self {
+    pub fn of(protocol: &'static dyn Protocol, exchange: &'a Exchange) -> Self {
         View {
             protocol,
             direction: exchange.direction,
@@ -37,44 +40,23 @@ impl<'a> View<'a> {
         self.protocol.schema()
     }
 
-    /// The value of each slot: connection fields, then the protocol's own; what is not known is nil.
-    pub fn values(&self) -> Record<'a> {
-        let mut owned = vec![Value::Nil; conn::COUNT as usize];
-        let mut set = |id: reel_lang::schema::FieldId, value: Value| {
-            if let Some(slot) = owned.get_mut(id.0 as usize) {
-                *slot = value;
-            }
-        };
-        set(conn::DIRECTION, Value::text(self.direction.name()));
-        set(conn::ADDR, Value::Ip(self.addr.ip()));
-        set(conn::PORT, Value::Int(self.addr.port().into()));
+    /// The connection's fields, as far as replay can know them.
+    pub fn conn(&self) -> Conn {
+        let mut conn = Conn::default();
+        conn.put(conn::DIRECTION, Value::text(self.direction.name()));
+        conn.put(conn::ADDR, Value::Ip(self.addr.ip()));
+        conn.put(conn::PORT, Value::Int(self.addr.port().into()));
         if let Some(peer) = self.peer {
-            set(conn::PEER_ADDR, Value::Ip(peer.ip()));
-            set(conn::PEER_PORT, Value::Int(peer.port().into()));
+            conn.put(conn::PEER_ADDR, Value::Ip(peer.ip()));
+            conn.put(conn::PEER_PORT, Value::Int(peer.port().into()));
         }
         let sizes = [self.request, self.response].into_iter().flatten().map(|message| message.wire_len);
-        set(conn::SIZE, Value::from(sizes.sum::<u64>()));
-        Record { conn: owned, view: *self }
+        conn.put(conn::SIZE, Value::from(sizes.sum::<u64>()));
+        conn
     }
-}
 
-/// The values of a view, which the slots of a flat record borrow from.
-pub struct Record<'a> {
-    conn: Vec<Value>,
-    view: View<'a>,
-}
-
-impl Record<'_> {
-    /// The flat record that compiled predicates read. It borrows from this record, and must not outlive it.
-    pub fn slots(&self) -> Vec<Slot> {
-        let own = self.view.schema().fields.iter().skip(conn::COUNT as usize).map(|field| {
-            let message = match field.side {
-                Some(Side::Request) => self.view.request,
-                Some(Side::Response) => self.view.response,
-                None => None,
-            };
-            message.map_or(Slot::NIL, |message| Slot::view(message.field(field.id)))
-        });
-        self.conn.iter().map(Slot::view).chain(own).collect()
+    /// The flat record that compiled predicates read.
+    pub fn record<'c>(&'c self, conn: &'c Conn) -> record::Record<'c> {
+        record::view(self.schema(), conn, self.request, self.response)
     }
 }
