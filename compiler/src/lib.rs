@@ -5,3 +5,5 @@ pub mod builtins;
 pub mod eval;
 pub mod ir;
 pub mod native;
+pub mod lower;
+pub mod plan;

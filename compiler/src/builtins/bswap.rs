@@ -2,7 +2,11 @@
 
 use reel_lang::env::{Function, Param, Places, Returns};
 
-use super::{call, pure};
+use super::{UNSIGNED, call, pure};
+use crate::ir::{BinaryOp, RegTy};
+use crate::lower::{Lower, Lowered, Val};
+use reel_lang::hir::Expr;
+use reel_lang::ty::IntTy;
 
 pub(super) fn functions() -> Vec<Function> {
     vec![pure(call(
@@ -12,4 +16,26 @@ pub(super) fn functions() -> Vec<Function> {
         Places::KERNEL,
         ["The integer with its bytes in reverse order.", "begin { printf(\"%x\\n\", bswap((uint16)0x1234)); }"],
     ))]
+}
+
+pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    let span = expr.span;
+    let number = super::arg(lower, args, 0, expr)?;
+    let bits = number.ty.int().map_or(64, |int| int.bits);
+    let value = lower.scalar(number)?;
+    let value = lower.b.cast(value, RegTy::Int(IntTy { bits, signed: false }), span);
+    let value = lower.b.cast(value, UNSIGNED, span);
+    let bytes = i64::from(bits / 8);
+    let mut result = None;
+    for byte in 0..bytes {
+        let low = lower.b.binary_const(BinaryOp::Shr, value, byte * 8, span);
+        let alone = lower.b.binary_const(BinaryOp::And, low, 0xff, span);
+        let moved = lower.b.binary_const(BinaryOp::Shl, alone, (bytes - 1 - byte) * 8, span);
+        result = Some(match result {
+            None => moved,
+            Some(before) => lower.b.binary(BinaryOp::Or, before, moved, span),
+        });
+    }
+    let result = result.unwrap_or(value);
+    Ok(Val::Reg(lower.as_ty(result, &number.ty, span)))
 }

@@ -4,10 +4,22 @@ use reel_lang::env::{Builtin, Places};
 use reel_lang::ty::Ty;
 
 use super::value;
+use crate::ir::{Arg, Inst};
+use crate::lower::shape::Shape;
+use crate::lower::{Lower, Lowered, Val};
+use reel_lang::hir::Expr;
 
 /// The size of a thread's name in the kernel, NUL included.
 pub(crate) const COMM_LEN_BYTES: u32 = 16;
 
 pub(super) fn values() -> Vec<Builtin> {
     vec![value("comm", Ty::Str, Places::KERNEL, "The name of the current thread.")]
+}
+
+pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, expr: &Expr) -> Lowered<Val> {
+    let to = lower.b.buf(COMM_LEN_BYTES);
+    // BPF_FUNC_get_current_comm fills all 16 bytes.
+    let args = vec![Arg::At(to), Arg::Imm(i64::from(COMM_LEN_BYTES))];
+    lower.b.push(Inst::Helper { dst: None, helper: 16, args }, expr.span);
+    Ok(Val::Mem(to, Shape::Text(COMM_LEN_BYTES)))
 }

@@ -4,6 +4,8 @@ use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::Ty;
 
 use super::{call, pure};
+use crate::lower::{Lower, Lowered, Val};
+use reel_lang::hir::Expr;
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
@@ -28,4 +30,12 @@ pub(super) fn functions() -> Vec<Function> {
             ],
         )),
     ]
+}
+
+pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    match (name, args) {
+        // The format is applied where the value is printed; see `OutputArg::format`.
+        ("strftime", [_, nsecs]) => Ok(Val::Reg(lower.number(nsecs)?)),
+        _ => lower.cannot(expr.span, format!("a kernel probe cannot call `{name}`")),
+    }
 }

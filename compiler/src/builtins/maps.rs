@@ -4,6 +4,9 @@ use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::Ty;
 
 use super::{U64, call, pure};
+use crate::ir::OutputKind;
+use crate::lower::{Lower, Lowered, Val};
+use reel_lang::hir::{Expr, ExprKind, MapId};
 
 pub(super) fn functions() -> Vec<Function> {
     let on_entry = |name, doc, example| Function {
@@ -43,4 +46,38 @@ pub(super) fn functions() -> Vec<Function> {
             ],
         )),
     ]
+}
+
+pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    match name {
+        "clear" | "zero" => {
+            let Some(Expr { kind: ExprKind::Map(map), .. }) = args.first() else {
+                return lower.cannot(expr.span, format!("`{name}` wants a map"));
+            };
+            lower.map(*map);
+            let kind = if name == "clear" { OutputKind::ClearMap(*map) } else { OutputKind::ZeroMap(*map) };
+            lower.emit(kind, &[], expr.span)?;
+            Ok(Val::Nothing)
+        }
+        "delete" | "has_key" => {
+            let Some((map, key)) = entry(args) else {
+                return lower.cannot(expr.span, format!("`{name}` wants an entry of a map"));
+            };
+            Ok(Val::Reg(match name {
+                "delete" => lower.map_delete(map, key, expr.span)?,
+                _ => lower.map_has(map, key, expr.span)?,
+            }))
+        }
+        _ => lower.cannot(expr.span, format!("a kernel probe cannot call `{name}`")),
+    }
+}
+
+/// The map and key of `@m[k]`, or of `@m, k`.
+pub(crate) fn entry(args: &[Expr]) -> Option<(MapId, &[Expr])> {
+    match args {
+        [Expr { kind: ExprKind::MapGet { map, key }, .. }] => Some((*map, key)),
+        [Expr { kind: ExprKind::Map(map), .. }, Expr { kind: ExprKind::Tuple(key), .. }] => Some((*map, key)),
+        [Expr { kind: ExprKind::Map(map), .. }, key @ ..] => Some((*map, key)),
+        _ => None,
+    }
 }

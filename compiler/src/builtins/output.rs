@@ -3,6 +3,9 @@
 use reel_lang::env::{Function, Param, Places, Returns};
 
 use super::call;
+use crate::ir::OutputKind;
+use crate::lower::{Lower, Lowered, Val};
+use reel_lang::hir::{Expr, ExprKind};
 
 pub(super) fn functions() -> Vec<Function> {
     let formatted = |name, doc, example| Function {
@@ -49,4 +52,36 @@ pub(super) fn functions() -> Vec<Function> {
             )
         },
     ]
+}
+
+/// What `time()` prints by.
+const TIME_FORMAT: &str = "%H:%M:%S\n";
+
+pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    let text = |arg: Option<&Expr>| match arg.map(|arg| &arg.kind) {
+        Some(ExprKind::Str(text)) => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => None,
+    };
+    let (kind, rest) = match (name, args) {
+        ("time", args) => (OutputKind::Time(text(args.first()).unwrap_or_else(|| TIME_FORMAT.to_owned())), &[][..]),
+        ("print", [Expr { kind: ExprKind::Map(map), .. }, rest @ ..]) => {
+            lower.map(*map);
+            (OutputKind::PrintMap(*map), rest)
+        }
+        ("print", args) => (OutputKind::PrintValue, args),
+        (_, [format, rest @ ..]) => {
+            let Some(format) = text(Some(format)) else {
+                return lower.cannot(format.span, "a format is a text between quotes");
+            };
+            let kind = match name {
+                "errorf" => OutputKind::Errorf(format),
+                "warnf" => OutputKind::Warnf(format),
+                _ => OutputKind::Printf(format),
+            };
+            (kind, rest)
+        }
+        _ => return lower.cannot(expr.span, "there is no format"),
+    };
+    lower.emit(kind, rest, expr.span)?;
+    Ok(Val::Nothing)
 }

@@ -1,9 +1,13 @@
 //! `str`: text behind a pointer.
 
 use reel_lang::env::{Function, Param, Places, Returns};
-use reel_lang::ty::Ty;
+use reel_lang::ty::{Space, Ty};
 
-use super::call;
+use super::{UNSIGNED, call};
+use crate::ir::{Arg, CompareOp, Inst};
+use crate::lower::shape::Shape;
+use crate::lower::{Lower, Lowered, Val};
+use reel_lang::hir::{Expr, ExprKind};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![Function {
@@ -19,4 +23,53 @@ pub(super) fn functions() -> Vec<Function> {
             ],
         )
     }]
+}
+
+pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    let span = expr.span;
+    let pointer = super::arg(lower, args, 0, expr)?;
+    if pointer.ty == Ty::Str {
+        return lower.value(pointer);
+    }
+    let place = lower.place(pointer)?;
+    let Some((address, space)) = lower.address_of(place, span) else {
+        return lower.cannot(pointer.span, "this has no address");
+    };
+    let max = lower.cx.program.config.max_strlen;
+    let Some(len) = args.get(1) else {
+        return Ok(lower.read_text(address, space, max, span));
+    };
+    if let Some(len) = constant_len(len) {
+        return Ok(lower.read_text(address, space, len.min(max), span));
+    }
+    // A length known at run time, bounded where the verifier sees it. A text that is cut at a length of the script's own
+    // choosing is no cut text.
+    let wanted = lower.scalar(len)?;
+    let wanted = lower.b.cast(wanted, UNSIGNED, span);
+    let bounded = lower.b.reg(UNSIGNED);
+    let (over, done) = (lower.b.block(), lower.b.block());
+    lower.b.push(Inst::Copy { dst: bounded, src: wanted }, span);
+    let more = lower.b.compare_const(CompareOp::Gt, bounded, i64::from(max), span);
+    lower.b.branch(more, over, done);
+    lower.b.at(over);
+    lower.b.push(Inst::Const { dst: bounded, value: i64::from(max) }, span);
+    lower.b.jump(done);
+    lower.b.at(done);
+    let shape = Shape::Text(max);
+    let to = lower.b.buf(shape.len_bytes());
+    lower.b.push(Inst::Zero { to, len_bytes: shape.len_bytes() }, span);
+    // BPF_FUNC_probe_read_user_str, BPF_FUNC_probe_read_kernel_str
+    let helper = if space == Space::User { 114 } else { 115 };
+    let args = vec![Arg::At(to), Arg::Reg(bounded), Arg::Reg(address)];
+    lower.b.push(Inst::Helper { dst: None, helper, args }, span);
+    Ok(Val::Mem(to, shape))
+}
+
+/// The length that a call names, where it is known.
+pub(super) fn constant_len(len: &Expr) -> Option<u32> {
+    match &len.kind {
+        ExprKind::Int(n) => u32::try_from(*n).ok(),
+        ExprKind::Cast(inner) => constant_len(inner),
+        _ => None,
+    }
 }

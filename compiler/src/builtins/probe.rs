@@ -3,7 +3,11 @@
 use reel_lang::env::{Builtin, Places};
 use reel_lang::ty::{Space, Ty};
 
-use super::value;
+use super::{helper, value};
+use crate::ir::RegTy;
+use crate::lower::{Lower, Lowered, Val};
+use reel_lang::env::ProbeKind;
+use reel_lang::hir::Expr;
 
 pub(super) fn values() -> Vec<Builtin> {
     vec![
@@ -16,4 +20,19 @@ pub(super) fn values() -> Vec<Builtin> {
             "The kernel's `struct task_struct` of the current thread.",
         ),
     ]
+}
+
+pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, expr: &Expr) -> Lowered<Val> {
+    match name {
+        "probe" => Ok(Val::Reg(lower.which(expr.span))),
+        "curtask" => Ok(Val::Reg(match lower.kind() {
+            // BPF_FUNC_get_current_task_btf
+            ProbeKind::BtfTracepoint | ProbeKind::Fentry | ProbeKind::Fexit => {
+                helper(lower, 158, Vec::new(), RegTy::Btf, expr.span)
+            }
+            // BPF_FUNC_get_current_task
+            _ => helper(lower, 35, Vec::new(), RegTy::Address(Space::Kernel), expr.span),
+        })),
+        _ => lower.cannot(expr.span, "`args` is no value by itself: name an argument, as `args.fd`"),
+    }
 }

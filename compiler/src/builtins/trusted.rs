@@ -8,7 +8,13 @@
 use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::{Space, Ty};
 
-use super::{I64, U64, call};
+use super::{I64, U64, UNSIGNED, call, helper};
+use crate::ir::{Arg, At, Inst, Reg, RegTy};
+use crate::lower::EVENTS;
+use crate::lower::{Lower, Lowered, Val};
+use reel_lang::hir::{Expr, ExprKind};
+use reel_lang::span::Span;
+use reel_lang::ty::IntTy;
 
 pub(super) fn functions() -> Vec<Function> {
     let trusted = |name, params, returns, texts| call(name, params, returns, Places::TRUSTED, texts);
@@ -131,4 +137,128 @@ fn dynptrs() -> Vec<Function> {
             ],
         ),
     ]
+}
+
+pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    let span = expr.span;
+    let result = match name {
+        "dynptr" => return Ok(Val::Nothing),
+        "current_pid_tgid" => helper(lower, 14, Vec::new(), UNSIGNED, span),
+        "socket_cookie" => {
+            let socket = match args.first() {
+                Some(socket) => Arg::Reg(lower.scalar(socket)?),
+                None => Arg::Context,
+            };
+            helper(lower, 46, vec![socket], UNSIGNED, span)
+        }
+        "tcp_sock" => {
+            let socket = lower.scalar(super::arg(lower, args, 0, expr)?)?;
+            // BPF_FUNC_skc_to_tcp_sock
+            helper(lower, 137, vec![Arg::Reg(socket)], RegTy::Btf, span)
+        }
+        "set_retval" => {
+            let value = lower.number(super::arg(lower, args, 0, expr)?)?;
+            helper(lower, 187, vec![Arg::Reg(value)], SIGNED, span)
+        }
+        "set_user_ip4" | "set_user_ip6" | "set_user_port" => return set_address(lower, name, args, expr),
+        _ => return dynptr_call(lower, name, args, expr),
+    };
+    Ok(Val::Reg(result))
+}
+
+const SIGNED: RegTy = RegTy::Int(IntTy::I64);
+
+/// Writes a field of `struct bpf_sock_addr` (include/uapi/linux/bpf.h).
+fn set_address(lower: &mut Lower<'_>, name: &str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    let (offset, value) = match (name, args) {
+        ("set_user_ip4", [value]) => (4, value),
+        ("set_user_ip6", [Expr { kind: ExprKind::Int(word @ 0..=3), .. }, value]) => (8 + 4 * *word as u32, value),
+        ("set_user_port", [value]) => (24, value),
+        _ => return lower.cannot(expr.span, "the word of an address is 0, 1, 2 or 3"),
+    };
+    let value = lower.scalar(value)?;
+    let src = lower.b.cast(value, RegTy::Int(IntTy::U32), expr.span);
+    lower.b.push(Inst::SetContext { offset, src }, expr.span);
+    Ok(Val::Nothing)
+}
+
+/// The calls on dynptrs; the arguments are those of the helper or kfunc, in its order.
+fn dynptr_call(lower: &mut Lower<'_>, name: &str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    let span = expr.span;
+    let ring = lower.tables.own_map(EVENTS);
+    match (name, args) {
+        ("ringbuf_pending", []) => {
+            // BPF_FUNC_ringbuf_query of BPF_RB_AVAIL_DATA
+            let args = vec![Arg::Map(ring), Arg::Imm(0)];
+            Ok(Val::Reg(helper(lower, 134, args, UNSIGNED, span)))
+        }
+        ("ringbuf_reserve", [dynptr, len]) => {
+            let len = lower.number(len)?;
+            let args = vec![Arg::Map(ring), Arg::Reg(len), Arg::Imm(0), view(lower, dynptr)?];
+            Ok(Val::Reg(helper(lower, 198, args, SIGNED, span)))
+        }
+        ("ringbuf_submit", [dynptr, flags]) => {
+            let flags = lower.number(flags)?;
+            let args = vec![view(lower, dynptr)?, Arg::Reg(flags)];
+            lower.b.push(Inst::Helper { dst: None, helper: 199, args }, span);
+            Ok(Val::Nothing)
+        }
+        ("ringbuf_discard", [dynptr]) => {
+            let args = vec![view(lower, dynptr)?, Arg::Imm(0)];
+            lower.b.push(Inst::Helper { dst: None, helper: 200, args }, span);
+            Ok(Val::Nothing)
+        }
+        ("dynptr_write", [dynptr, offset, value]) => {
+            let offset = lower.number(offset)?;
+            let (from, len) = bytes(lower, value)?;
+            let args =
+                vec![view(lower, dynptr)?, Arg::Reg(offset), Arg::At(from), Arg::Imm(i64::from(len)), Arg::Imm(0)];
+            Ok(Val::Reg(helper(lower, 202, args, SIGNED, span)))
+        }
+        ("dynptr_write_user", [dynptr, offset, len, address]) => {
+            let numbers = [lower.number(offset)?, lower.number(len)?, lower.scalar(address)?];
+            let mut args = vec![view(lower, dynptr)?];
+            args.extend(numbers.map(Arg::Reg));
+            Ok(Val::Reg(kfunc(lower, "bpf_probe_read_user_dynptr", args, span)))
+        }
+        ("dynptr_from_skb", [dynptr, packet]) => {
+            let packet = lower.scalar(packet)?;
+            let args = vec![Arg::Reg(packet), Arg::Imm(0), view(lower, dynptr)?];
+            Ok(Val::Reg(kfunc(lower, "bpf_dynptr_from_skb", args, span)))
+        }
+        ("dynptr_copy", [to, to_offset, from, from_offset, len]) => {
+            let [to_offset, from_offset, len] =
+                [lower.number(to_offset)?, lower.number(from_offset)?, lower.number(len)?].map(Arg::Reg);
+            let args = vec![view(lower, to)?, to_offset, view(lower, from)?, from_offset, len];
+            Ok(Val::Reg(kfunc(lower, "bpf_dynptr_copy", args, span)))
+        }
+        _ => lower.cannot(span, format!("`{name}` takes other arguments")),
+    }
+}
+
+fn kfunc(lower: &mut Lower<'_>, name: &str, args: Vec<Arg>, span: Span) -> Reg {
+    let dst = lower.b.reg(SIGNED);
+    lower.b.push(Inst::Kfunc { dst: Some(dst), name: name.to_owned(), args }, span);
+    dst
+}
+
+/// The address of the dynptr that a variable holds.
+fn view(lower: &mut Lower<'_>, dynptr: &Expr) -> Lowered<Arg> {
+    match lower.value(dynptr)? {
+        Val::Mem(at, _) => Ok(Arg::At(at)),
+        _ => lower.cannot(dynptr.span, "this is no variable that holds a dynptr"),
+    }
+}
+
+/// A value in a buffer, and its size.
+fn bytes(lower: &mut Lower<'_>, value: &Expr) -> Lowered<(At, u32)> {
+    match lower.value(value)? {
+        Val::Mem(at, shape) => Ok((at, shape.len_bytes())),
+        Val::Reg(src) => {
+            let to = lower.b.buf(8);
+            lower.b.push(Inst::Store { to, src }, value.span);
+            Ok((to, lower.size_of(&value.ty)))
+        }
+        Val::Place(_) | Val::Nothing => lower.cannot(value.span, format!("a {} cannot be written", value.ty)),
+    }
 }

@@ -3,6 +3,10 @@
 use reel_lang::env::{Function, Param, Places, Returns};
 
 use super::{I64, call};
+use crate::ir::{Arg, Inst, RegTy};
+use crate::lower::{Lower, Lowered, Val};
+use reel_lang::hir::{Expr, ExprKind};
+use reel_lang::ty::IntTy;
 
 /// The errors that `deny` names (errno(3), the numbers that all of Linux's common platforms share).
 pub(crate) const ERRORS: &[(&str, i64)] = &[
@@ -45,4 +49,18 @@ pub(super) fn functions() -> Vec<Function> {
             ],
         )
     }]
+}
+
+pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    let error = match args.first().map(|arg| &arg.kind) {
+        Some(ExprKind::Word(word)) => ERRORS.iter().find(|(name, _)| name == word),
+        _ => None,
+    };
+    let Some((_, error)) = error else {
+        return lower.cannot(expr.span, "`deny` wants an error, as in `deny(EPERM)`");
+    };
+    // BPF_FUNC_set_retval; the verdict 0 alone would give EPERM.
+    let args = vec![Arg::Imm(-error)];
+    lower.b.push(Inst::Helper { dst: None, helper: 187, args }, expr.span);
+    Ok(Val::Reg(lower.b.constant(RegTy::Int(IntTy::I64), 0, expr.span)))
 }

@@ -78,6 +78,9 @@ codes! {
     Error 112 BAD_TEXT: "The text holds a character that no script can hold.";
     Warning 150 INCLUDE_IGNORED: "An #include is not read: types come from the kernel's BTF.";
     Warning 151 DEFINE_IGNORED: "A #define whose value is not an expression is left out.";
+    Error 701 NOT_IN_KERNEL: "A kernel probe asks for what a kernel program cannot do.";
+    Error 702 NOT_NATIVE: "A message probe or rule asks for what only a kernel program can do.";
+    Error 703 SHARED_WRITE: "A map is counted up from both a kernel probe and a message probe.";
     Error 801 VERIFIER: "The kernel's verifier refuses the program.";
     Error 802 KERNEL_LIMIT: "The program asks for more than the kernel gives one.";
 }

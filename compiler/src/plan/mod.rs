@@ -1,0 +1,7 @@
+//! The planner.
+
+/// Which connections are wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    All,
+}
