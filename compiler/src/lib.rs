@@ -4,6 +4,6 @@ pub mod bpf;
 pub mod builtins;
 pub mod eval;
 pub mod ir;
-pub mod native;
 pub mod lower;
+pub mod native;
 pub mod plan;

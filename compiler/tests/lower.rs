@@ -103,10 +103,8 @@ fn lowered(program: &hir::Program) -> (String, lower::KernelModule) {
 #[test]
 fn a_predicate_on_comm_and_a_count_by_key() {
     let comm = || expr(ExprKind::Builtin("comm"), Ty::Str);
-    let predicate = expr(
-        ExprKind::Binary { op: BinaryOp::Eq, left: Box::new(comm()), right: Box::new(text("nginx")) },
-        Ty::Bool,
-    );
+    let predicate =
+        expr(ExprKind::Binary { op: BinaryOp::Eq, left: Box::new(comm()), right: Box::new(text("nginx")) }, Ty::Bool);
     let map = hir::Map {
         id: MapId(0),
         name: "@".into(),

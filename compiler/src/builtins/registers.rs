@@ -25,7 +25,7 @@ pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, expr: &Expr) -> 
     let Some(n) = ARGS.iter().position(|arg| *arg == name) else {
         return match kind {
             ProbeKind::Uretprobe | ProbeKind::Kretprobe => Ok(Val::Reg(lower.return_value(span))),
-            ProbeKind::RawTracepoint if lower.is_syscall_exit() => Ok(Val::Reg(lower.context_word(8, span))),
+            _ if lower.is_syscall_exit() => Ok(Val::Reg(lower.context_word(8, span))),
             _ => lower.cannot(span, "only a return probe has a `retval`"),
         };
     };

@@ -19,11 +19,6 @@ struct Run {
     index: u32,
 }
 
-/// Whether points are syscalls that share a raw tracepoint.
-pub(super) fn folds(points: &[AttachPoint]) -> bool {
-    points.iter().any(|point| point.args.syscall.is_some())
-}
-
 /// The raw tracepoint that stands for these points.
 pub(super) fn tracepoint(points: &[AttachPoint]) -> Option<&'static str> {
     let first = points.first()?;

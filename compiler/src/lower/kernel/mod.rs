@@ -101,33 +101,29 @@ pub fn kernel(
     if faults.is_empty() { Ok(result) } else { Err(faults) }
 }
 
-/// Which points share a program: all of them, unless the clause wants to know which one fired and no cookie can tell.
+/// Which points share a program: all of them, unless the clause wants to know which one fired and no cookie can tell. Single
+/// syscalls share one for their beginnings and one for their ends.
 fn groups(clause: &hir::Clause, points: &[AttachPoint], options: &Options) -> Vec<Vec<AttachPoint>> {
-    let folds = fold::folds(points);
-    let mut syscalls: Vec<AttachPoint> = Vec::new();
-    let mut others: Vec<AttachPoint> = Vec::new();
+    let (mut folded, mut others): ([Vec<_>; 2], Vec<_>) = Default::default();
     for point in points {
-        if folds && point.args.syscall.is_some() {
-            syscalls.push(point.clone());
-        } else {
-            others.push(point.clone());
+        match fold::tracepoint(std::slice::from_ref(point)) {
+            Some("sys_exit") => folded[1].push(point.clone()),
+            Some(_) => folded[0].push(point.clone()),
+            None => others.push(point.clone()),
         }
     }
-    syscalls.sort_by_key(|point| point.args.syscall);
     let mut groups: Vec<Vec<AttachPoint>> = Vec::new();
-    if !syscalls.is_empty() {
-        groups.push(syscalls);
+    for mut group in folded {
+        group.sort_by_key(|point| point.args.syscall);
+        groups.push(group);
     }
-    if others.is_empty() {
-        return groups;
-    }
-    let apart =
-        matches!(others.first().map(|point| point.kind), Some(ProbeKind::Begin | ProbeKind::End | ProbeKind::Interval));
-    if apart || (asks(clause, "probe") && !options.cookies) {
+    let timed = |point: &AttachPoint| matches!(point.kind, ProbeKind::Begin | ProbeKind::End | ProbeKind::Interval);
+    if others.iter().any(timed) || (asks(clause, "probe") && !options.cookies) {
         groups.extend(others.into_iter().map(|point| vec![point]));
     } else {
         groups.push(others);
     }
+    groups.retain(|group| !group.is_empty());
     groups
 }
 
