@@ -2,7 +2,8 @@
 //!
 //! Loading for real is the business of `reel-probes`; these tests must not depend on it. Everything made here is closed
 //! with its `Loaded`. Layouts are those of `union bpf_attr` in include/uapi/linux/bpf.h.
-#![allow(unsafe_code)]
+// Each test file uses its own part.
+#![allow(unsafe_code, dead_code)]
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
