@@ -33,11 +33,7 @@ impl Span {
     /// Makes the span of bytes `start..end` of a file; offsets past u32 are clamped.
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Span {
-            file,
-            start: clamp(start),
-            end: clamp(end.max(start)),
-        }
+        Span { file, start: clamp(start), end: clamp(end.max(start)) }
     }
 
     /// Makes an empty span at one offset: the place *before* which something is missing.
@@ -50,11 +46,7 @@ impl Span {
         if self.file != other.file {
             return self;
         }
-        Span {
-            file: self.file,
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Span { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
     /// Returns the bytes that the span covers.
@@ -106,11 +98,7 @@ impl SourceFile {
     fn new(name: String, text: String) -> Self {
         let mut line_starts = vec![0];
         line_starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|i| i as u32 + 1));
-        SourceFile {
-            name,
-            text,
-            line_starts,
-        }
+        SourceFile { name, text, line_starts }
     }
 
     /// Returns the name shown in messages: a path, `<arg>` for `-e`, or `stdin`.
@@ -126,10 +114,7 @@ impl SourceFile {
     /// Returns line and column of a byte offset; an offset past the end gives the end.
     pub fn line_column(&self, offset: u32) -> LineColumn {
         let offset = offset.min(self.text.len() as u32);
-        let line = self
-            .line_starts
-            .partition_point(|&start| start <= offset)
-            .max(1);
+        let line = self.line_starts.partition_point(|&start| start <= offset).max(1);
         let start = self.line_starts[line - 1] as usize;
         let prefix = &self.text.as_bytes()[start..offset as usize];
         // Continuation bytes of UTF-8 are not characters of their own.
@@ -140,10 +125,7 @@ impl SourceFile {
     /// Returns a line's text without its end; lines start at 1.
     pub fn line(&self, line: usize) -> Option<&str> {
         let start = *self.line_starts.get(line.checked_sub(1)?)? as usize;
-        let end = self
-            .line_starts
-            .get(line)
-            .map_or(self.text.len(), |&next| next as usize - 1);
+        let end = self.line_starts.get(line).map_or(self.text.len(), |&next| next as usize - 1);
         self.text.get(start..end)
     }
 }
@@ -191,9 +173,7 @@ impl SourceMap {
 
     /// Returns the text of a span, empty where the span does not fit.
     pub fn text(&self, span: Span) -> &str {
-        self.file(span.file)
-            .and_then(|f| f.text.get(span.range()))
-            .unwrap_or("")
+        self.file(span.file).and_then(|f| f.text.get(span.range())).unwrap_or("")
     }
 
     /// Returns `name:line:column` of a span's start.

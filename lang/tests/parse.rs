@@ -22,19 +22,13 @@ fn answer(name: &str, text: &str) -> Result<String, String> {
     let (sources, file) = SourceMap::single(name, text);
     let parsed = parse(&sources, file);
     let shown = render::text_all(&parsed.diagnostics, &sources, Colour::Plain);
-    match text.lines().next().unwrap_or("").trim() {
+    match text.lines().find(|l| l.starts_with("//")).unwrap_or("").trim() {
         "// runs: ast" if parsed.diagnostics.is_empty() => Ok(dump::dump(&parsed.program)),
         "// runs: ast" => Err(format!("expected no diagnostics:\n{shown}")),
         "// runs: errors" if parsed.is_ok() => Err("expected an error".to_owned()),
         "// runs: errors" | "// runs: warnings" => Ok(shown),
-        "// runs: json" => Ok(parsed
-            .diagnostics
-            .iter()
-            .map(|d| render::json_line(d, &sources))
-            .collect()),
-        other => Err(format!(
-            "the first line must say what runs, found {other:?}"
-        )),
+        "// runs: json" => Ok(parsed.diagnostics.iter().map(|d| render::json_line(d, &sources)).collect()),
+        other => Err(format!("the first comment must say what runs, found {other:?}")),
     }
 }
 
@@ -43,10 +37,7 @@ fn files_give_the_blessed_answers() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut faults = Vec::new();
     let mut seen = 0;
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder())
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder()).unwrap().map(|e| e.unwrap().path()).collect();
     paths.sort();
     for path in paths {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -149,9 +149,7 @@ impl Part {
 
     /// Tells whether a `*` outside quotes makes this a pattern.
     pub fn is_wildcard(&self) -> bool {
-        self.pieces
-            .iter()
-            .any(|piece| matches!(piece, Piece::Bare(s) if s.contains('*')))
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Bare(s) if s.contains('*')))
     }
 }
 

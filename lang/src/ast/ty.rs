@@ -20,10 +20,7 @@ pub enum TypeKind {
     /// `T *`
     Pointer(Box<Type>),
     /// `T[4]`, `T[]`; `string[64]` and `buffer[64]` are written the same way.
-    Array {
-        element: Box<Type>,
-        len: Option<Box<Expr>>,
-    },
+    Array { element: Box<Type>, len: Option<Box<Expr>> },
     /// `(T, U)`
     Tuple(Vec<Type>),
     /// `typeof(x)`

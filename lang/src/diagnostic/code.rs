@@ -92,12 +92,7 @@ mod tests {
     #[test]
     fn numbers_are_unique_and_in_order() {
         for pair in ALL.windows(2) {
-            assert!(
-                pair[0].0.number() < pair[1].0.number(),
-                "{} and {}",
-                pair[0].0,
-                pair[1].0
-            );
+            assert!(pair[0].0.number() < pair[1].0.number(), "{} and {}", pair[0].0, pair[1].0);
         }
     }
 

@@ -59,15 +59,9 @@ impl Diagnostic {
     }
 
     /// Makes an "expected X, found Y" diagnostic.
-    pub fn expected(
-        code: Code,
-        span: Span,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Self {
+    pub fn expected(code: Code, span: Span, expected: impl Into<String>, found: impl Into<String>) -> Self {
         let (expected, found) = (expected.into(), found.into());
-        let mut diagnostic =
-            Diagnostic::new(code, span, format!("expected {expected}, found {found}"));
+        let mut diagnostic = Diagnostic::new(code, span, format!("expected {expected}, found {found}"));
         diagnostic.label = format!("expected {expected}");
         diagnostic.expected = Some(expected);
         diagnostic.found = Some(found);
@@ -82,10 +76,7 @@ impl Diagnostic {
 
     /// Adds a secondary place.
     pub fn secondary(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label {
-            span,
-            text: text.into(),
-        });
+        self.secondary.push(Label { span, text: text.into() });
         self
     }
 
@@ -208,9 +199,7 @@ fn edit_distance(a: &str, b: &str) -> usize {
     for i in 0..a.len() {
         let mut row = vec![i + 1];
         for j in 0..b.len() {
-            let mut cost = (last[j] + usize::from(a[i] != b[j]))
-                .min(last[j + 1] + 1)
-                .min(row[j] + 1);
+            let mut cost = (last[j] + usize::from(a[i] != b[j])).min(last[j + 1] + 1).min(row[j] + 1);
             if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
                 cost = cost.min(before_last[j - 1] + 1);
             }
@@ -238,17 +227,9 @@ mod tests {
     fn the_collector_counts_what_it_leaves_out() {
         let mut all = Diagnostics::new();
         for i in 0..MAX_DIAGNOSTICS + 5 {
-            all.push(Diagnostic::new(
-                code::SYNTAX,
-                Span::point(FileId(0), i),
-                "x",
-            ));
+            all.push(Diagnostic::new(code::SYNTAX, Span::point(FileId(0), i), "x"));
         }
-        all.push(Diagnostic::new(
-            code::SYNTAX,
-            Span::point(FileId(0), 0),
-            "x",
-        ));
+        all.push(Diagnostic::new(code::SYNTAX, Span::point(FileId(0), 0), "x"));
         assert_eq!(all.left_out(), 5);
         assert_eq!(all.error_count(), MAX_DIAGNOSTICS + 5);
     }

@@ -26,24 +26,16 @@ pub fn text(diagnostic: &Diagnostic, sources: &SourceMap, colour: Colour) -> Str
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level
-        .primary_title(diagnostic.message.as_str())
-        .id(diagnostic.code.to_string());
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.to_string());
     let mut group = Group::with_title(title);
     let primary = sources.file(diagnostic.span.file);
     if let Some(file) = primary {
         group = group.element(snippet(diagnostic, file));
     }
-    for label in diagnostic
-        .secondary
-        .iter()
-        .filter(|l| l.span.file != diagnostic.span.file)
-    {
+    for label in diagnostic.secondary.iter().filter(|l| l.span.file != diagnostic.span.file) {
         if let Some(file) = sources.file(label.span.file) {
             let window = Window::around(file, std::iter::once(label.span));
-            let mark = AnnotationKind::Context
-                .span(window.shift(label.span))
-                .label(label.text.as_str());
+            let mark = AnnotationKind::Context.span(window.shift(label.span)).label(label.text.as_str());
             group = group.element(window.snippet(file).annotation(mark));
         }
     }
@@ -66,10 +58,7 @@ pub fn text_all<'a>(
     sources: &SourceMap,
     colour: Colour,
 ) -> String {
-    let parts: Vec<String> = diagnostics
-        .into_iter()
-        .map(|d| text(d, sources, colour))
-        .collect();
+    let parts: Vec<String> = diagnostics.into_iter().map(|d| text(d, sources, colour)).collect();
     parts.join("\n")
 }
 
@@ -92,10 +81,7 @@ pub fn json_line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
         "code": diagnostic.code.to_string(),
         "message": diagnostic.message,
     });
-    if let (Some(value), Some(place)) = (
-        value.as_object_mut(),
-        json_place(diagnostic.span, sources).as_object_mut(),
-    ) {
+    if let (Some(value), Some(place)) = (value.as_object_mut(), json_place(diagnostic.span, sources).as_object_mut()) {
         value.append(place);
     }
     value["label"] = json!(diagnostic.label);
@@ -120,24 +106,14 @@ fn json_place(span: Span, sources: &SourceMap) -> serde_json::Value {
     })
 }
 
-fn snippet<'a>(
-    diagnostic: &'a Diagnostic,
-    file: &'a SourceFile,
-) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let here = diagnostic
-        .secondary
-        .iter()
-        .filter(|l| l.span.file == diagnostic.span.file);
+fn snippet<'a>(diagnostic: &'a Diagnostic, file: &'a SourceFile) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let here = diagnostic.secondary.iter().filter(|l| l.span.file == diagnostic.span.file);
     let window = Window::around(file, here.clone().map(|l| l.span).chain([diagnostic.span]));
     let mut mark = AnnotationKind::Primary.span(window.shift(diagnostic.span));
     if !diagnostic.label.is_empty() {
         mark = mark.label(diagnostic.label.as_str());
     }
-    let others = here.map(|l| {
-        AnnotationKind::Context
-            .span(window.shift(l.span))
-            .label(l.text.as_str())
-    });
+    let others = here.map(|l| AnnotationKind::Context.span(window.shift(l.span)).label(l.text.as_str()));
     window.snippet(file).annotation(mark).annotations(others)
 }
 
@@ -151,42 +127,21 @@ struct Window {
 impl Window {
     fn around(file: &SourceFile, spans: impl Iterator<Item = Span> + Clone) -> Window {
         let text = file.text();
-        let first = spans
-            .clone()
-            .map(|s| s.start as usize)
-            .min()
-            .unwrap_or(0)
-            .min(text.len());
-        let last = spans
-            .map(|s| s.end as usize)
-            .max()
-            .unwrap_or(first)
-            .clamp(first, text.len());
+        let first = spans.clone().map(|s| s.start as usize).min().unwrap_or(0).min(text.len());
+        let last = spans.map(|s| s.end as usize).max().unwrap_or(first).clamp(first, text.len());
         let bytes = text.as_bytes();
         let lowest = first.saturating_sub(CONTEXT_LEN_BYTES);
         let highest = last.saturating_add(CONTEXT_LEN_BYTES).min(text.len());
-        let start =
-            memchr::memrchr(b'\n', &bytes[lowest..first]).map_or(lowest, |i| lowest + i + 1);
+        let start = memchr::memrchr(b'\n', &bytes[lowest..first]).map_or(lowest, |i| lowest + i + 1);
         let end = memchr::memchr(b'\n', &bytes[last..highest]).map_or(highest, |i| last + i);
-        let start = (start..=first)
-            .find(|&i| text.is_char_boundary(i))
-            .unwrap_or(first);
-        let end = (last..=end)
-            .rev()
-            .find(|&i| text.is_char_boundary(i))
-            .unwrap_or(last);
-        Window {
-            start,
-            end,
-            first_line: file.line_column(start as u32).line,
-        }
+        let start = (start..=first).find(|&i| text.is_char_boundary(i)).unwrap_or(first);
+        let end = (last..=end).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(last);
+        Window { start, end, first_line: file.line_column(start as u32).line }
     }
 
     fn snippet<'a, T: Clone>(&self, file: &'a SourceFile) -> Snippet<'a, T> {
         let text = file.text().get(self.start..self.end).unwrap_or("");
-        Snippet::source(text)
-            .path(file.name())
-            .line_start(self.first_line)
+        Snippet::source(text).path(file.name()).line_start(self.first_line)
     }
 
     fn shift(&self, span: Span) -> std::ops::Range<usize> {
@@ -214,12 +169,7 @@ mod tests {
     fn text_underlines_the_place() {
         let (map, d) = sample();
         let shown = text(&d, &map, Colour::Plain);
-        for part in [
-            "error[E0101]: expected `)`, found `}`",
-            "a.rr:3",
-            "opened here",
-            "help: close the call",
-        ] {
+        for part in ["error[E0101]: expected `)`, found `}`", "a.rr:3", "opened here", "help: close the call"] {
             assert!(shown.contains(part), "{part} is missing in:\n{shown}");
         }
         assert!(text(&d, &map, Colour::Ansi).contains('\u{1b}'));
@@ -232,10 +182,7 @@ mod tests {
         let line = json_line(&d, &map);
         assert_eq!(line.matches('\n').count(), 1);
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(
-            (&value["line"], &value["code"]),
-            (&json!(3), &json!("E0101"))
-        );
+        assert_eq!((&value["line"], &value["code"]), (&json!(3), &json!("E0101")));
         assert_eq!(value["related"][0]["text"], json!("opened here"));
     }
 

@@ -12,11 +12,7 @@ pub(crate) fn evaluate(
 ) -> Result<i128, String> {
     let (expr, faults) = expr_text(&with_brackets(text), FileId(0), 0);
     match (expr, faults.first()) {
-        (Some(expr), None) => Evaluator {
-            is_defined,
-            integer,
-        }
-        .value(&expr),
+        (Some(expr), None) => Evaluator { is_defined, integer }.value(&expr),
         (_, Some(fault)) => Err(fault.message.clone()),
         (None, None) => Err("nothing is written".to_owned()),
     }
@@ -25,11 +21,7 @@ pub(crate) fn evaluate(
 /// Returns the value of a text that is one integer literal.
 pub(crate) fn integer(text: &str) -> Option<u64> {
     match super::literal::number(text.trim()) {
-        Ok(ExprKind::Int { value, .. })
-            if text.trim().starts_with(|c: char| c.is_ascii_digit()) =>
-        {
-            Some(value)
-        }
+        Ok(ExprKind::Int { value, .. }) if text.trim().starts_with(|c: char| c.is_ascii_digit()) => Some(value),
         _ => None,
     }
 }
@@ -37,19 +29,13 @@ pub(crate) fn integer(text: &str) -> Option<u64> {
 /// Writes `defined NAME` as `defined(NAME)`.
 fn with_brackets(text: &str) -> String {
     let mut out = String::new();
-    let mut words = text
-        .split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .peekable();
+    let mut words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '_').peekable();
     while let Some(word) = words.next() {
         out.push_str(word);
         if word.trim_end() == "defined"
-            && let Some(next) =
-                words.next_if(|n| n.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
+            && let Some(next) = words.next_if(|n| n.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
         {
-            let len = next
-                .bytes()
-                .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
-                .count();
+            let len = next.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
             out.push_str(&format!("({}){}", &next[..len], &next[len..]));
         }
     }
@@ -68,32 +54,15 @@ impl Evaluator<'_> {
             ExprKind::Bool(value) => Ok(i128::from(*value)),
             ExprKind::Name(name) => Ok((self.integer)(name).map_or(0, i128::from)),
             ExprKind::Call { name, args } if name.name == "defined" => match args.as_slice() {
-                [
-                    ast::Arg {
-                        name: None,
-                        value:
-                            Expr {
-                                kind: ExprKind::Name(name),
-                                ..
-                            },
-                    },
-                ] => Ok(i128::from((self.is_defined)(name))),
+                [ast::Arg { name: None, value: Expr { kind: ExprKind::Name(name), .. } }] => {
+                    Ok(i128::from((self.is_defined)(name)))
+                }
                 _ => Err("`defined` wants a name".to_owned()),
             },
             ExprKind::Unary { op, operand } => unary(*op, self.value(operand)?),
-            ExprKind::Binary { op, left, right } => {
-                binary(*op, self.value(left)?, self.value(right)?)
-            }
-            ExprKind::Ternary {
-                cond,
-                then: Some(then),
-                otherwise,
-            } => {
-                let chosen = if self.value(cond)? != 0 {
-                    then
-                } else {
-                    otherwise
-                };
+            ExprKind::Binary { op, left, right } => binary(*op, self.value(left)?, self.value(right)?),
+            ExprKind::Ternary { cond, then: Some(then), otherwise } => {
+                let chosen = if self.value(cond)? != 0 { then } else { otherwise };
                 self.value(chosen)
             }
             _ => Err("only integers, names, `defined` and operators can be decided".to_owned()),

@@ -43,29 +43,24 @@ pub(super) fn translate(
         false => span(found_at, found_at + found_len),
     };
     let bad_header = entry == Rule::headers_entry;
-    let code = if bad_header {
-        code::BAD_HEADER
-    } else {
-        code::SYNTAX
-    };
+    let code = if bad_header { code::BAD_HEADER } else { code::SYNTAX };
     let mut diagnostic = Diagnostic::expected(code, place, expected, found);
-    diagnostic.hint = hint(
-        tried,
-        entry,
-        &text[before_word(text, range.start, before)..before],
-        &text[found_at..range.end],
-    );
+    let (before, rest) = (&text[range.start..before], &text[found_at..range.end]);
+    diagnostic.hint = match bad_header {
+        true => Some(header_hint(before, rest).to_owned()),
+        false => hint(tried, entry, last_word(before), rest),
+    };
     diagnostic
 }
 
-fn before_word(text: &str, start: usize, end: usize) -> usize {
-    let word = text[start..end].rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    word.map_or(start, |i| (start + i + 1).min(end)).max(start)
+fn last_word(text: &str) -> &str {
+    let other = text.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    other.map_or(text, |at| text[at..].trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
 }
 
 /// Names the token at a place, in quotes; the end of the text has a name of its own.
 pub(super) fn token_at(text: &str, at: usize, end: usize) -> String {
-    let rest = text.get(at..end).unwrap_or("");
+    let rest = text.get(at..end).unwrap_or("").trim_start();
     match token_len(rest) {
         0 => match text.get(end..).unwrap_or("").chars().next() {
             Some(next @ ('/' | '{')) => format!("`{next}`"),
@@ -74,10 +69,7 @@ pub(super) fn token_at(text: &str, at: usize, end: usize) -> String {
         len => {
             let shown: String = rest[..len].chars().take(MAX_SHOWN_LEN).collect();
             let more = if shown.len() < len { "..." } else { "" };
-            format!(
-                "`{}{more}`",
-                shown.escape_debug().to_string().replace("\\\"", "\"")
-            )
+            format!("`{}{more}`", shown.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"))
         }
     }
 }
@@ -114,15 +106,8 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::variable => "a variable like `$x`",
         Rule::map_name | Rule::map => "a map like `@m`",
         Rule::string => "a string",
-        Rule::header | Rule::provider | Rule::headers_entry => {
-            "a probe like `tracepoint:syscalls:sys_enter_openat`"
-        }
-        Rule::type_ref
-        | Rule::single_type
-        | Rule::type_base
-        | Rule::tagged
-        | Rule::c_base
-        | Rule::c_words => "a type",
+        Rule::header | Rule::provider | Rule::headers_entry => "a probe like `tracepoint:syscalls:sys_enter_openat`",
+        Rule::type_ref | Rule::single_type | Rule::type_base | Rule::tagged | Rule::c_base | Rule::c_words => "a type",
         Rule::name | Rule::bare_name | Rule::digits | Rule::deep => "a name",
         Rule::macro_param | Rule::macro_params => "a parameter",
         Rule::fn_param | Rule::fn_params => "a parameter like `$x: int64`",
@@ -130,52 +115,40 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::c_field => "a field",
         Rule::c_variant => "a constant",
         Rule::statement | Rule::simple_stmt | Rule::block_stmt => "a statement",
-        Rule::expr
-        | Rule::chain
-        | Rule::operand
-        | Rule::number
-        | Rule::call
-        | Rule::arg
-        | Rule::tuple => "an expression",
+        Rule::expr | Rule::chain | Rule::operand | Rule::number | Rule::call | Rule::arg | Rule::tuple => {
+            "an expression"
+        }
         Rule::kw_if | Rule::if_expr => "an expression",
         _ => return None,
     })
 }
 
 /// The order in which alternatives are named; what is not here comes last.
-const ORDER: &[&str] = &[
-    "an expression",
-    "a statement",
-    "`;`",
-    "`,`",
-    "`)`",
-    "`]`",
-    "`}`",
-    "`{`",
-];
+const ORDER: &[&str] = &["an expression", "a statement", "`;`", "`,`", "`)`", "`]`", "`}`", "`{`"];
 
 fn expected(tried: &[Rule], entry: Rule) -> String {
     let mut phrases: Vec<&str> = tried.iter().filter_map(|rule| phrase(*rule)).collect();
     phrases.sort_by_key(|p| ORDER.iter().position(|o| o == p).unwrap_or(ORDER.len()));
     phrases.dedup();
+    if phrases != ["`(`"] || tried.contains(&Rule::infix) {
+        // Any name could be called, which is seldom what was meant.
+        phrases.retain(|p| *p != "`(`");
+    }
     if phrases.contains(&"a statement") {
-        phrases.retain(|p| {
-            !matches!(
-                *p,
-                "an expression" | "a variable like `$x`" | "a map like `@m`" | "`;`" | "`{`"
-            )
-        });
+        phrases.retain(|p| !matches!(*p, "an expression" | "a variable like `$x`" | "a map like `@m`" | "`;`" | "`{`"));
     }
     if phrases.contains(&"an expression") {
         phrases.retain(|p| matches!(*p, "an expression" | "`)`" | "`]`" | "`;`" | "`:`"));
     }
+    if phrases == ["`,`"] && entry == Rule::headers_entry {
+        phrases = vec!["`:`", "`,`", "`{`"];
+    }
     if phrases.is_empty() {
         phrases.push(match entry {
             Rule::headers_entry => "`:`, `,`, a predicate or `{`",
-            Rule::expr_entry if tried.contains(&Rule::EOI) => {
-                "an operator or the end of the predicate"
-            }
+            Rule::expr_entry if tried.contains(&Rule::EOI) => "an operator or the end of the predicate",
             _ if tried.contains(&Rule::EOI) => "the end of the clause",
+            _ if tried.is_empty() => "an expression",
             _ => "an operator",
         });
     }
@@ -189,26 +162,42 @@ fn expected(tried: &[Rule], entry: Rule) -> String {
 
 /// Tells whether one of the rules would have ended something: then the fault is where the last token ends.
 fn ends_something(tried: &[Rule]) -> bool {
-    let ends = [
-        Rule::semicolon,
-        Rule::close_brace,
-        Rule::close_paren,
-        Rule::close_bracket,
-        Rule::comma,
-    ];
+    let ends = [Rule::semicolon, Rule::close_brace, Rule::close_paren, Rule::close_bracket, Rule::comma];
     tried.iter().any(|rule| ends.contains(rule))
 }
 
+/// Says what to do about a header that reads `before` up to the fault.
+fn header_hint(before: &str, found: &str) -> &'static str {
+    if before.contains('/') {
+        "put a space before the predicate"
+    } else if found.starts_with('=') {
+        "a label is a name right before `=`"
+    } else if ["capture:", "match:", "mock:"].iter().any(|stage| before.ends_with(stage)) {
+        "name a protocol, like `http`"
+    } else {
+        "a header is `provider:part:part`, with commas between several"
+    }
+}
+
+/// What people write who come from other languages, and what it is here.
+const FOREIGN: &[(&str, &str)] = &[
+    ("'", "strings stand in double quotes"),
+    ("=>", "write `>=` to compare"),
+    ("=<", "write `<=` to compare"),
+    ("->", "a function's result is written after `:`"),
+    ("in ", "write `for $x : ...`"),
+    ("and ", "write `&&`"),
+    ("or ", "write `||`"),
+    ("not ", "write `!`"),
+];
+
 /// Says what to do, where the text shows what was meant.
 fn hint(tried: &[Rule], entry: Rule, word: &str, found: &str) -> Option<String> {
-    if found.starts_with('\'') {
-        return Some("strings stand in double quotes".to_owned());
+    if let Some((_, hint)) = FOREIGN.iter().find(|(start, _)| found.starts_with(start)) {
+        return Some((*hint).to_owned());
     }
-    if entry == Rule::headers_entry {
-        return Some(match found.starts_with('=') {
-            true => "a label is a name right before `=`".to_owned(),
-            false => "write `provider:part:part`, commas between probes, and a space before the predicate".to_owned(),
-        });
+    if entry == Rule::c_entry {
+        return Some("a field is `type name;`, a constant of an enum `NAME = value,`".to_owned());
     }
     if tried.contains(&Rule::semicolon) {
         return Some(match (word, found.chars().next()) {

@@ -7,8 +7,8 @@ use pest::iterators::{Pair, Pairs};
 
 use super::{Lower, Rule, literal};
 use crate::ast::{
-    AccessKind, AccessStep, Arg, BinaryOp, Expr, ExprKind, Fix, Ident, If, IfArm, RecordField,
-    StepOp, Type, TypeOrExpr, UnaryOp,
+    AccessKind, AccessStep, Arg, BinaryOp, Expr, ExprKind, Fix, Ident, If, IfArm, RecordField, StepOp, Type,
+    TypeOrExpr, UnaryOp,
 };
 use crate::diagnostic::{Diagnostic, code};
 use crate::span::Span;
@@ -47,40 +47,23 @@ impl Lower<'_> {
             thens.push(then);
         }
         let last = conds.pop();
-        let folded = conds
-            .into_iter()
-            .zip(thens)
-            .rev()
-            .fold(last, |otherwise, (cond, then)| {
-                let otherwise = Box::new(otherwise?);
-                let span = cond.span.to(otherwise.span);
-                Some(Expr {
-                    kind: ExprKind::Ternary {
-                        cond: Box::new(cond),
-                        then,
-                        otherwise,
-                    },
-                    span,
-                })
-            });
+        let folded = conds.into_iter().zip(thens).rev().fold(last, |otherwise, (cond, then)| {
+            let otherwise = Box::new(otherwise?);
+            let span = cond.span.to(otherwise.span);
+            Some(Expr { kind: ExprKind::Ternary { cond: Box::new(cond), then, otherwise }, span })
+        });
         folded.unwrap_or(error_at(Span::default()))
     }
 
     fn chain(&mut self, pair: Pair<'_, Rule>) -> Expr {
         let span = self.span(&pair);
         let parts: Vec<_> = pair.into_inner().collect();
-        let ops: Vec<BinaryOp> = parts
-            .iter()
-            .skip(1)
-            .step_by(2)
-            .filter_map(|p| infix(p.as_str()))
-            .collect();
+        let ops: Vec<BinaryOp> = parts.iter().skip(1).step_by(2).filter_map(|p| infix(p.as_str())).collect();
         let operands: Vec<_> = parts.into_iter().step_by(2).collect();
         self.nested(height(&ops), span, |this| {
             let mut built = Vec::with_capacity(operands.len());
             for (i, operand) in operands.into_iter().enumerate() {
-                let is_pattern =
-                    i > 0 && matches!(ops[i - 1], BinaryOp::Matches | BinaryOp::NotMatches);
+                let is_pattern = i > 0 && matches!(ops[i - 1], BinaryOp::Matches | BinaryOp::NotMatches);
                 built.push(this.operand(operand, is_pattern));
             }
             join(built, ops).unwrap_or(error_at(span))
@@ -98,22 +81,15 @@ impl Lower<'_> {
             return error_at(span);
         };
         let steps: Vec<_> = rest.collect();
-        self.nested(
-            prefixes.len() + usize::from(!steps.is_empty()),
-            span,
-            |this| {
-                let is_plain = prefixes.is_empty() && steps.is_empty();
-                let base = match primary.as_rule() {
-                    Rule::string if is_pattern && is_plain => this.regex(&primary),
-                    _ => this.primary(primary),
-                };
-                let stepped = this.steps(base, steps);
-                prefixes
-                    .into_iter()
-                    .rev()
-                    .fold(stepped, |operand, prefix| this.prefix(prefix, operand))
-            },
-        )
+        self.nested(prefixes.len() + usize::from(!steps.is_empty()), span, |this| {
+            let is_plain = prefixes.is_empty() && steps.is_empty();
+            let base = match primary.as_rule() {
+                Rule::string if is_pattern && is_plain => this.regex(&primary),
+                _ => this.primary(primary),
+            };
+            let stepped = this.steps(base, steps);
+            prefixes.into_iter().rev().fold(stepped, |operand, prefix| this.prefix(prefix, operand))
+        })
     }
 
     fn prefix(&mut self, pair: Pair<'_, Rule>, operand: Expr) -> Expr {
@@ -121,16 +97,10 @@ impl Lower<'_> {
         let Some(inner) = pair.into_inner().next() else {
             return error_at(span);
         };
-        let unary = |op, operand| ExprKind::Unary {
-            op,
-            operand: Box::new(operand),
-        };
+        let unary = |op, operand| ExprKind::Unary { op, operand: Box::new(operand) };
         let kind = match (inner.as_rule(), inner.as_str()) {
             (Rule::cast, _) => match self.cast_type(inner) {
-                Some(ty) => ExprKind::Cast {
-                    ty,
-                    operand: Box::new(operand),
-                },
+                Some(ty) => ExprKind::Cast { ty, operand: Box::new(operand) },
                 None => ExprKind::Error,
             },
             (Rule::kw_comptime, _) => ExprKind::Comptime(Box::new(operand)),
@@ -147,9 +117,7 @@ impl Lower<'_> {
     }
 
     fn cast_type(&mut self, pair: Pair<'_, Rule>) -> Option<Type> {
-        let ty = pair
-            .into_inner()
-            .find(|p| matches!(p.as_rule(), Rule::sure_type | Rule::plain_type))?;
+        let ty = pair.into_inner().find(|p| matches!(p.as_rule(), Rule::sure_type | Rule::plain_type))?;
         Some(self.type_like(ty))
     }
 
@@ -157,26 +125,11 @@ impl Lower<'_> {
     fn step(&mut self, op: StepOp, fix: Fix, target: Expr, span: Span) -> Expr {
         if !is_place(&target) {
             let symbol = if op == StepOp::Inc { "++" } else { "--" };
-            let diagnostic = Diagnostic::new(
-                code::BAD_TARGET,
-                target.span,
-                format!("`{symbol}` wants a variable"),
-            );
-            self.report(
-                diagnostic
-                    .label("this is a value")
-                    .hint("only `$x`, `@m` and `@m[key]` can be changed"),
-            );
+            let diagnostic = Diagnostic::new(code::BAD_TARGET, target.span, format!("`{symbol}` wants a variable"));
+            self.report(diagnostic.label("this is a value").hint("only `$x`, `@m` and `@m[key]` can be changed"));
             return error_at(span);
         }
-        Expr {
-            kind: ExprKind::Step {
-                op,
-                fix,
-                target: Box::new(target),
-            },
-            span,
-        }
+        Expr { kind: ExprKind::Step { op, fix, target: Box::new(target) }, span }
     }
 
     fn steps(&mut self, base: Expr, pairs: Vec<Pair<'_, Rule>>) -> Expr {
@@ -189,11 +142,7 @@ impl Lower<'_> {
                 let text = part.as_str();
                 match part.as_rule() {
                     Rule::step_op => {
-                        let op = if text == "++" {
-                            StepOp::Inc
-                        } else {
-                            StepOp::Dec
-                        };
+                        let op = if text == "++" { StepOp::Inc } else { StepOp::Dec };
                         let whole = expr.span.to(span);
                         expr = self.step(op, Fix::Postfix, expr, whole);
                     }
@@ -219,11 +168,7 @@ impl Lower<'_> {
             Ok(index) => AccessKind::Element(index),
             Err(_) => {
                 let span = self.span(pair);
-                self.report(Diagnostic::new(
-                    code::BAD_NUMBER,
-                    span,
-                    "no tuple has so many elements",
-                ));
+                self.report(Diagnostic::new(code::BAD_NUMBER, span, "no tuple has so many elements"));
                 AccessKind::Element(0)
             }
         }
@@ -235,10 +180,7 @@ impl Lower<'_> {
     }
 
     fn regex(&mut self, pair: &Pair<'_, Rule>) -> Expr {
-        Expr {
-            kind: ExprKind::Regex(literal::regex(pair.as_str())),
-            span: self.span(pair),
-        }
+        Expr { kind: ExprKind::Regex(literal::regex(pair.as_str())), span: self.span(pair) }
     }
 
     pub(super) fn primary(&mut self, pair: Pair<'_, Rule>) -> Expr {
@@ -248,9 +190,7 @@ impl Lower<'_> {
             Rule::number => self.number(&pair),
             Rule::string => ExprKind::Str(self.string(&pair)),
             Rule::positional_count => ExprKind::PositionalCount,
-            Rule::positional => self
-                .positional(&pair)
-                .map_or(ExprKind::Error, ExprKind::Positional),
+            Rule::positional => self.positional(&pair).map_or(ExprKind::Error, ExprKind::Positional),
             Rule::variable => ExprKind::Var(text[1..].to_owned()),
             Rule::bare_name if text == "_" => ExprKind::Discard,
             Rule::bare_name => ExprKind::Name(text.to_owned()),
@@ -263,12 +203,8 @@ impl Lower<'_> {
             Rule::call => self.call(pair),
             Rule::record => ExprKind::Record(self.record(pair)),
             Rule::tuple => return self.tuple(pair, span),
-            Rule::sizeof => self
-                .type_or_expr_in(pair)
-                .map_or(ExprKind::Error, ExprKind::Sizeof),
-            Rule::typeinfo => self
-                .type_or_expr_in(pair)
-                .map_or(ExprKind::Error, ExprKind::Typeinfo),
+            Rule::sizeof => self.type_or_expr_in(pair).map_or(ExprKind::Error, ExprKind::Sizeof),
+            Rule::typeinfo => self.type_or_expr_in(pair).map_or(ExprKind::Error, ExprKind::Typeinfo),
             Rule::offsetof => self.offsetof(pair),
             Rule::if_expr => ExprKind::If(Box::new(self.if_expr(pair))),
             Rule::block => ExprKind::Block(self.block(pair)),
@@ -290,11 +226,7 @@ impl Lower<'_> {
     pub(super) fn string(&mut self, pair: &Pair<'_, Rule>) -> Vec<u8> {
         literal::string(pair.as_str()).unwrap_or_else(|(fault, at)| {
             let start = self.base + pair.as_span().start() + at;
-            let mut diagnostic = Diagnostic::new(
-                code::BAD_STRING,
-                self.span_at(start..start + 2),
-                fault.message,
-            );
+            let mut diagnostic = Diagnostic::new(code::BAD_STRING, self.span_at(start..start + 2), fault.message);
             diagnostic.hint = fault.hint.map(str::to_owned);
             self.report(diagnostic);
             Vec::new()
@@ -306,8 +238,7 @@ impl Lower<'_> {
         match pair.as_str()[1..].parse::<u32>() {
             Ok(number) if number > 0 => Some(number),
             _ => {
-                let diagnostic =
-                    Diagnostic::new(code::BAD_NUMBER, self.span(pair), "no such parameter");
+                let diagnostic = Diagnostic::new(code::BAD_NUMBER, self.span(pair), "no such parameter");
                 self.report(diagnostic.hint("the first parameter is `$1`; `$#` is their number"));
                 None
             }
@@ -348,41 +279,25 @@ impl Lower<'_> {
             match part.as_rule() {
                 Rule::arg_name => name = part.into_inner().next().map(|p| self.ident(&p)),
                 Rule::expr => value = Some(self.expr(part)),
-                Rule::type_arg => {
-                    value = Some(Expr {
-                        kind: ExprKind::TypeArg(self.type_like(part)),
-                        span,
-                    })
-                }
+                Rule::type_arg => value = Some(Expr { kind: ExprKind::TypeArg(self.type_like(part)), span }),
                 _ => {}
             }
         }
-        Some(Arg {
-            name,
-            value: value?,
-        })
+        Some(Arg { name, value: value? })
     }
 
     fn record(&mut self, pair: Pair<'_, Rule>) -> Vec<RecordField> {
-        let fields = pair
-            .into_inner()
-            .filter(|p| p.as_rule() == Rule::record_field);
+        let fields = pair.into_inner().filter(|p| p.as_rule() == Rule::record_field);
         fields
             .filter_map(|field| {
                 let (name, value) = self.name_and_expr(field.into_inner());
-                Some(RecordField {
-                    name: name?,
-                    value: value?,
-                })
+                Some(RecordField { name: name?, value: value? })
             })
             .collect()
     }
 
     /// Finds the name and the expression among the children of `name = expr`.
-    pub(super) fn name_and_expr(
-        &mut self,
-        pairs: Pairs<'_, Rule>,
-    ) -> (Option<Ident>, Option<Expr>) {
+    pub(super) fn name_and_expr(&mut self, pairs: Pairs<'_, Rule>) -> (Option<Ident>, Option<Expr>) {
         let mut name = None;
         let mut value = None;
         for part in pairs {
@@ -407,16 +322,10 @@ impl Lower<'_> {
             }
         }
         match elements.pop() {
-            Some(only) if elements.is_empty() && !has_comma => Expr {
-                kind: only.kind,
-                span,
-            },
+            Some(only) if elements.is_empty() && !has_comma => Expr { kind: only.kind, span },
             last => {
                 elements.extend(last);
-                Expr {
-                    kind: ExprKind::Tuple(elements),
-                    span,
-                }
+                Expr { kind: ExprKind::Tuple(elements), span }
             }
         }
     }
@@ -435,9 +344,7 @@ impl Lower<'_> {
     }
 
     fn type_or_expr_in(&mut self, pair: Pair<'_, Rule>) -> Option<TypeOrExpr> {
-        let part = pair
-            .into_inner()
-            .find(|p| p.as_rule() == Rule::type_or_expr)?;
+        let part = pair.into_inner().find(|p| p.as_rule() == Rule::type_or_expr)?;
         self.type_or_expr(part)
     }
 
@@ -460,11 +367,7 @@ impl Lower<'_> {
                 _ => {}
             }
         }
-        If {
-            arms,
-            otherwise,
-            span,
-        }
+        If { arms, otherwise, span }
     }
 }
 
@@ -474,18 +377,13 @@ pub(super) fn is_place(expr: &Expr) -> bool {
         // An error was reported already, and a bare name may be a macro's parameter.
         ExprKind::Var(_) | ExprKind::Map { .. } | ExprKind::Name(_) | ExprKind::Error => true,
         ExprKind::Access { base, .. } => is_place(base),
-        ExprKind::Unary {
-            op: UnaryOp::Deref, ..
-        } => true,
+        ExprKind::Unary { op: UnaryOp::Deref, .. } => true,
         _ => false,
     }
 }
 
 fn error_at(span: Span) -> Expr {
-    Expr {
-        kind: ExprKind::Error,
-        span,
-    }
+    Expr { kind: ExprKind::Error, span }
 }
 
 /// Adds a postfix step, to the list of the base where it is an access already.
@@ -494,26 +392,16 @@ fn with_step(base: Expr, step: AccessStep) -> Expr {
     match base.kind {
         ExprKind::Access { base, mut steps } => {
             steps.push(step);
-            Expr {
-                kind: ExprKind::Access { base, steps },
-                span,
-            }
+            Expr { kind: ExprKind::Access { base, steps }, span }
         }
-        _ => Expr {
-            kind: ExprKind::Access {
-                base: Box::new(base),
-                steps: vec![step],
-            },
-            span,
-        },
+        _ => Expr { kind: ExprKind::Access { base: Box::new(base), steps: vec![step] }, span },
     }
 }
 
 fn infix(symbol: &str) -> Option<BinaryOp> {
     use BinaryOp::*;
     let all = [
-        Add, Sub, Mul, Div, Rem, Shl, Shr, BitAnd, BitOr, BitXor, And, Or, Eq, Ne, Lt, Le, Gt, Ge,
-        Matches, NotMatches,
+        Add, Sub, Mul, Div, Rem, Shl, Shr, BitAnd, BitOr, BitXor, And, Or, Eq, Ne, Lt, Le, Gt, Ge, Matches, NotMatches,
     ];
     all.into_iter().find(|op| op.symbol() == symbol)
 }
@@ -525,16 +413,8 @@ fn is_logical(op: BinaryOp) -> bool {
 /// Returns an upper bound of the height of the tree that [`join`] builds from these operators.
 fn height(ops: &[BinaryOp]) -> usize {
     let logical = ops.iter().filter(|op| is_logical(**op)).count();
-    let leaning = ops
-        .split(|op| is_logical(*op))
-        .map(<[_]>::len)
-        .max()
-        .unwrap_or(0);
-    let joints = if logical <= MAX_LEANING {
-        logical
-    } else {
-        2 * (logical.ilog2() as usize + 2 + MAX_LEANING)
-    };
+    let leaning = ops.split(|op| is_logical(*op)).map(<[_]>::len).max().unwrap_or(0);
+    let joints = if logical <= MAX_LEANING { logical } else { 2 * (logical.ilog2() as usize + 2 + MAX_LEANING) };
     leaning + joints
 }
 
@@ -547,10 +427,7 @@ fn join(operands: Vec<Expr>, ops: Vec<BinaryOp>) -> Option<Expr> {
     let mut operands = operands.into_iter();
     stack.push(operands.next()?);
     for (op, operand) in ops.into_iter().zip(operands) {
-        while pending
-            .last()
-            .is_some_and(|last| last.precedence() >= op.precedence())
-        {
+        while pending.last().is_some_and(|last| last.precedence() >= op.precedence()) {
             reduce(&mut stack, &mut pending)?;
         }
         if is_logical(op) {
@@ -567,10 +444,7 @@ fn join(operands: Vec<Expr>, ops: Vec<BinaryOp>) -> Option<Expr> {
         reduce(&mut stack, &mut pending)?;
     }
     ors.last_mut()?.push(stack.pop()?);
-    let terms: Option<Vec<Expr>> = ors
-        .into_iter()
-        .map(|ands| balance(ands, BinaryOp::And))
-        .collect();
+    let terms: Option<Vec<Expr>> = ors.into_iter().map(|ands| balance(ands, BinaryOp::And)).collect();
     balance(terms?, BinaryOp::Or)
 }
 
@@ -582,22 +456,13 @@ fn reduce(stack: &mut Vec<Expr>, pending: &mut Vec<BinaryOp>) -> Option<()> {
 
 fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
     let span = left.span.to(right.span);
-    Expr {
-        kind: ExprKind::Binary {
-            op,
-            left: Box::new(left),
-            right: Box::new(right),
-        },
-        span,
-    }
+    Expr { kind: ExprKind::Binary { op, left: Box::new(left), right: Box::new(right) }, span }
 }
 
 /// Joins a chain of one logical operator: leaning left if short, else in halves.
 fn balance(mut terms: Vec<Expr>, op: BinaryOp) -> Option<Expr> {
     if terms.len() <= MAX_LEANING + 1 {
-        return terms
-            .into_iter()
-            .reduce(|left, right| binary(op, left, right));
+        return terms.into_iter().reduce(|left, right| binary(op, left, right));
     }
     let right = terms.split_off(terms.len() / 2);
     Some(binary(op, balance(terms, op)?, balance(right, op)?))

@@ -51,13 +51,7 @@ impl Lower<'_> {
                 _ => {}
             }
         }
-        let header = Header {
-            label,
-            stage,
-            provider: provider?,
-            parts,
-            span,
-        };
+        let header = Header { label, stage, provider: provider?, parts, span };
         self.check_header(&header);
         Some(header)
     }
@@ -82,11 +76,7 @@ impl Lower<'_> {
     fn check_header(&mut self, header: &Header) {
         if let Some(stage) = header.stage {
             let provider_is_wild = header.provider.name.contains('*');
-            let wild = header
-                .parts
-                .iter()
-                .find(|p| p.is_wildcard())
-                .map(|p| p.span);
+            let wild = header.parts.iter().find(|p| p.is_wildcard()).map(|p| p.span);
             if let Some(span) = provider_is_wild.then_some(header.provider.span).or(wild) {
                 let message = format!("a `{}` rule takes no wildcards", stage.name());
                 let diagnostic = Diagnostic::new(code::BAD_HEADER, span, message);
@@ -106,11 +96,7 @@ impl Lower<'_> {
             if let Some(at) = slash {
                 let start = part.span.start as usize + at;
                 let span = Span::new(self.file, start, start + 1);
-                let diagnostic = Diagnostic::new(
-                    code::BAD_HEADER,
-                    span,
-                    "this `/` is part of the probe's name",
-                );
+                let diagnostic = Diagnostic::new(code::BAD_HEADER, span, "this `/` is part of the probe's name");
                 self.report(diagnostic.hint("put a space before the predicate"));
                 return;
             }
@@ -119,7 +105,5 @@ impl Lower<'_> {
 }
 
 fn stage_of(word: &str) -> Option<Stage> {
-    [Stage::Capture, Stage::Match, Stage::Mock]
-        .into_iter()
-        .find(|stage| stage.name() == word)
+    [Stage::Capture, Stage::Match, Stage::Mock].into_iter().find(|stage| stage.name() == word)
 }

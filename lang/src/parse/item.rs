@@ -4,8 +4,8 @@ use pest::iterators::{Pair, Pairs};
 
 use super::{Lower, Parsed, Rule, expr_text};
 use crate::ast::{
-    Block, CDef, Clause, ConfigEntry, Define, FnParam, Function, Ident, Import, Item, Macro,
-    MacroParam, MapDecl, Noise, Program, Type,
+    Block, CDef, Clause, ConfigEntry, Define, FnParam, Function, Ident, Import, Item, Macro, MacroParam, MapDecl,
+    Noise, Program, Type,
 };
 use crate::diagnostic::{Diagnostic, code};
 use crate::scan::{RawDefine, RawItem, RawKind, limits};
@@ -15,11 +15,7 @@ use crate::span::{FileId, Span};
 pub(super) fn lower(lower: &mut Lower<'_>, raw: &RawItem, program: &mut Program) {
     let span = lower.span_at(raw.range.clone());
     let rule = match &raw.kind {
-        RawKind::Clause {
-            header,
-            predicate,
-            body,
-        } => {
+        RawKind::Clause { header, predicate, body } => {
             let item = lower.clause(header.clone(), predicate.clone(), body.clone(), span);
             program.items.extend(item.map(Item::Clause));
             return;
@@ -51,26 +47,18 @@ pub(super) fn lower(lower: &mut Lower<'_>, raw: &RawItem, program: &mut Program)
 pub(super) fn define(parsed: &mut Parsed, raw: RawDefine, file: FileId) {
     let name_span = Span::new(file, raw.name_at, raw.name_at + raw.name.len());
     let span = Span::new(file, raw.name_at, raw.value_at + raw.value.trim_end().len());
-    let name = Ident {
-        name: raw.name,
-        span: name_span,
-    };
+    let name = Ident { name: raw.name, span: name_span };
     let mut value = None;
     if !raw.value.trim().is_empty() {
         let is_deep = limits::nests_too_deep(&raw.value);
-        let (expr, faults) = if is_deep {
-            (None, Vec::new())
-        } else {
-            expr_text(raw.value.trim_end(), file, raw.value_at)
-        };
+        let (expr, faults) =
+            if is_deep { (None, Vec::new()) } else { expr_text(raw.value.trim_end(), file, raw.value_at) };
         value = expr.filter(|_| faults.is_empty());
         if value.is_none() {
             let message = format!("the value of `{}` is not an expression", name.name);
             let diagnostic = Diagnostic::new(code::DEFINE_IGNORED, span, message);
             let hint = "write `macro NAME { ... }` for code; only values can be defined";
-            parsed
-                .diagnostics
-                .push(diagnostic.label("ignored").hint(hint));
+            parsed.diagnostics.push(diagnostic.label("ignored").hint(hint));
         }
     }
     parsed.program.defines.push(Define { name, value, span });
@@ -103,35 +91,27 @@ impl Lower<'_> {
         });
         let has_predicate = predicate.is_some();
         let pairs = predicate.and_then(|range| self.parse_range(Rule::expr_entry, range));
-        let predicate = pairs
-            .and_then(|mut pairs| pairs.next())
-            .map(|pair| self.expr(pair));
+        let predicate = pairs.and_then(|mut pairs| pairs.next()).map(|pair| self.expr(pair));
         let pairs = self.parse_range(Rule::block_entry, body);
-        let body = pairs
-            .and_then(|mut pairs| pairs.next())
-            .map(|pair| self.block(pair));
+        let body = pairs.and_then(|mut pairs| pairs.next()).map(|pair| self.block(pair));
         let is_whole = !has_predicate || predicate.is_some();
-        Some(Clause {
-            headers: headers?,
-            predicate,
-            body: body.filter(|_| is_whole)?,
-            span,
-        })
+        Some(Clause { headers: headers?, predicate, body: body.filter(|_| is_whole)?, span })
     }
 
     fn headless(&mut self, raw: &RawItem, at: usize, in_predicate: bool) {
-        let text = &self.text[raw.range.clone()];
-        let end = raw.range.start + text.trim_end().len();
-        let clause = self.span_at(raw.range.start..end);
-        let here = self.span_at(at.min(end)..at.min(end));
+        let end = raw.range.start + self.text[raw.range.clone()].trim_end().len();
+        let at = at.min(end);
+        let line_end = self.text[raw.range.start..end].find('\n').map_or(end, |len| raw.range.start + len);
+        let clause = self.span_at(raw.range.start..line_end.min(at));
+        let here = self.span_at(at..at);
         let found = super::error::token_at(self.text, at.min(raw.range.end), raw.range.end);
-        let expected = if in_predicate { "`/` and `{`" } else { "`{`" };
+        let expected = if in_predicate { "`/`" } else { "`{`" };
         let diagnostic = Diagnostic::expected(code::SYNTAX, here, expected, found);
         let hint = match in_predicate {
-            true => "close the predicate with `/`, and put the actions in `{ }` after it",
+            true => "a predicate ends with `/`, and the actions in `{ }` follow",
             false => "a clause is: header /predicate/ { actions }",
         };
-        self.report(diagnostic.secondary(clause, "this clause").hint(hint));
+        self.report(diagnostic.secondary(clause, "of this clause").hint(hint));
     }
 
     fn config(&mut self, pairs: Pairs<'_, Rule>, _span: Span, program: &mut Program) {
@@ -160,12 +140,8 @@ impl Lower<'_> {
         for pair in pairs {
             match pair.as_rule() {
                 Rule::name | Rule::map_name => out.names.push(self.ident(&pair)),
-                Rule::macro_params => out
-                    .macro_params
-                    .extend(pair.into_inner().filter_map(|p| self.macro_param(p))),
-                Rule::fn_params => out
-                    .fn_params
-                    .extend(pair.into_inner().filter_map(|p| self.fn_param(p))),
+                Rule::macro_params => out.macro_params.extend(pair.into_inner().filter_map(|p| self.macro_param(p))),
+                Rule::fn_params => out.fn_params.extend(pair.into_inner().filter_map(|p| self.fn_param(p))),
                 Rule::type_ref => out.ty = Some(self.type_like(pair)),
                 Rule::expr => out.expr = Some(self.expr(pair)),
                 Rule::block => out.block = Some(self.block(pair)),
@@ -180,34 +156,17 @@ impl Lower<'_> {
         let mut names = children.names.into_iter();
         let name = names.next()?;
         Some(match rule {
-            Rule::macro_entry => Item::Macro(Macro {
-                name,
-                params: children.macro_params,
-                body: children.block?,
-                span,
-            }),
+            Rule::macro_entry => {
+                Item::Macro(Macro { name, params: children.macro_params, body: children.block?, span })
+            }
             Rule::fn_entry => {
                 let (params, result) = (children.fn_params, children.ty);
-                Item::Fn(Function {
-                    name,
-                    params,
-                    result,
-                    body: children.block?,
-                    span,
-                })
+                Item::Fn(Function { name, params, result, body: children.block?, span })
             }
-            Rule::map_decl_entry => Item::MapDecl(MapDecl {
-                name,
-                kind: names.next()?,
-                max_entries: children.expr?,
-                span,
-            }),
-            _ => Item::Noise(Noise {
-                name,
-                param: names.next()?,
-                body: children.expr?,
-                span,
-            }),
+            Rule::map_decl_entry => {
+                Item::MapDecl(MapDecl { name, kind: names.next()?, max_entries: children.expr?, span })
+            }
+            _ => Item::Noise(Noise { name, param: names.next()?, body: children.expr?, span }),
         })
     }
 
@@ -231,9 +190,6 @@ impl Lower<'_> {
                 _ => {}
             }
         }
-        Some(FnParam {
-            name: name?,
-            ty: ty?,
-        })
+        Some(FnParam { name: name?, ty: ty? })
     }
 }

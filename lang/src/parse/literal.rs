@@ -18,14 +18,7 @@ const DURATIONS: [DurationUnit; 7] = [
     DurationUnit::D,
 ];
 
-const SIZES: [SizeUnit; 6] = [
-    SizeUnit::KB,
-    SizeUnit::MB,
-    SizeUnit::GB,
-    SizeUnit::KiB,
-    SizeUnit::MiB,
-    SizeUnit::GiB,
-];
+const SIZES: [SizeUnit; 6] = [SizeUnit::KB, SizeUnit::MB, SizeUnit::GB, SizeUnit::KiB, SizeUnit::MiB, SizeUnit::GiB];
 
 /// Why a literal means nothing: what is wrong, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,41 +28,25 @@ pub(super) struct LiteralError {
 }
 
 fn error<T>(message: String, hint: &'static str) -> Result<T, LiteralError> {
-    Err(LiteralError {
-        message,
-        hint: Some(hint),
-    })
+    Err(LiteralError { message, hint: Some(hint) })
 }
 
 /// Reads a number token.
 pub(super) fn number(text: &str) -> Result<ExprKind, LiteralError> {
     let clean: String = text.chars().filter(|c| *c != '_').collect();
     if text.ends_with('_') {
-        return error(
-            format!("`{text}` ends with `_`"),
-            "`_` stands between digits",
-        );
+        return error(format!("`{text}` ends with `_`"), "`_` stands between digits");
     }
     if let Some(percent) = clean.strip_suffix('%') {
         return match percent.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
             true => Ok(ExprKind::Percent(percent.to_owned())),
-            false => error(
-                format!("`{text}` is not a percentage"),
-                "write it like `1%` or `0.5%`",
-            ),
+            false => error(format!("`{text}` is not a percentage"), "write it like `1%` or `0.5%`"),
         };
     }
     if let Some((whole, fraction)) = clean.split_once('.') {
-        return match whole
-            .bytes()
-            .chain(fraction.bytes())
-            .all(|b| b.is_ascii_digit())
-        {
+        return match whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
             true => Ok(ExprKind::Decimal(clean)),
-            false => error(
-                format!("`{text}` is not a number"),
-                "a decimal is digits, a point and digits",
-            ),
+            false => error(format!("`{text}` is not a number"), "a decimal is digits, a point and digits"),
         };
     }
     integer(text, &clean)
@@ -83,28 +60,17 @@ fn integer(text: &str, clean: &str) -> Result<ExprKind, LiteralError> {
     }
     let len = lower.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, unit) = (&clean[..len], &clean[len..]);
-    if let Some(exponent) = unit
-        .strip_prefix(['e', 'E'])
-        .filter(|e| e.starts_with(|c: char| c.is_ascii_digit()))
-    {
+    if let Some(exponent) = unit.strip_prefix(['e', 'E']).filter(|e| e.starts_with(|c: char| c.is_ascii_digit())) {
         return scientific(text, digits, exponent);
     }
     if unit == "e" || unit == "E" {
-        return error(
-            format!("`{text}` has no exponent"),
-            "exponents are not negative: `1e6`",
-        );
+        return error(format!("`{text}` has no exponent"), "exponents are not negative: `1e6`");
     }
     if let Some(unit) = DURATIONS.into_iter().find(|u| u.name() == unit) {
-        let ns = parse_digits(text, digits, 10)?
-            .checked_mul(unit.ns())
-            .filter(|ns| *ns <= MAX_DURATION_NS);
+        let ns = parse_digits(text, digits, 10)?.checked_mul(unit.ns()).filter(|ns| *ns <= MAX_DURATION_NS);
         return match ns {
             Some(ns) => Ok(ExprKind::Duration { ns, unit }),
-            None => error(
-                format!("`{text}` does not fit"),
-                "a duration is at most 292 years",
-            ),
+            None => error(format!("`{text}` does not fit"), "a duration is at most 292 years"),
         };
     }
     if let Some(unit) = SIZES.into_iter().find(|u| u.name() == unit) {
@@ -120,37 +86,25 @@ fn integer(text: &str, clean: &str) -> Result<ExprKind, LiteralError> {
 
 fn scientific(text: &str, digits: &str, exponent: &str) -> Result<ExprKind, LiteralError> {
     let len = exponent.bytes().take_while(u8::is_ascii_digit).count();
-    let power = exponent[..len]
-        .parse::<u32>()
-        .ok()
-        .and_then(|e| 10u64.checked_pow(e));
+    let power = exponent[..len].parse::<u32>().ok().and_then(|e| 10u64.checked_pow(e));
     let value = parse_digits(text, digits, 10)?;
     match power.and_then(|p| value.checked_mul(p)) {
         Some(value) => with_suffix(text, value, &exponent[len..].to_ascii_lowercase()),
-        None if value == 0 => Ok(ExprKind::Int {
-            value,
-            suffix: IntSuffix::default(),
-        }),
+        None if value == 0 => Ok(ExprKind::Int { value, suffix: IntSuffix::default() }),
         None => error(format!("`{text}` does not fit"), "an integer has 64 bits"),
     }
 }
 
 fn parse_digits(text: &str, digits: &str, radix: u32) -> Result<u64, LiteralError> {
     if digits.is_empty() {
-        return error(
-            format!("`{text}` has no digits"),
-            "a hexadecimal number is like `0x1f`",
-        );
+        return error(format!("`{text}` has no digits"), "a hexadecimal number is like `0x1f`");
     }
     match u64::from_str_radix(digits, radix) {
         Ok(value) => Ok(value),
         Err(_) if digits.chars().all(|c| c.is_digit(radix)) => {
             error(format!("`{text}` does not fit"), "an integer has 64 bits")
         }
-        Err(_) => error(
-            format!("`{text}` is not an octal number"),
-            "a leading 0 means octal: take it away",
-        ),
+        Err(_) => error(format!("`{text}` is not an octal number"), "a leading 0 means octal: take it away"),
     }
 }
 
@@ -163,22 +117,12 @@ fn with_suffix(text: &str, value: u64, suffix: &str) -> Result<ExprKind, Literal
             "units are ns us ms s m h d, KB MB GB and KiB MiB GiB; suffixes are u, l, ul, ll, ull",
         );
     }
-    Ok(ExprKind::Int {
-        value,
-        suffix: IntSuffix {
-            unsigned: unsigned == 1,
-            longs: longs as u8,
-        },
-    })
+    Ok(ExprKind::Int { value, suffix: IntSuffix { unsigned: unsigned == 1, longs: longs as u8 } })
 }
 
 /// Reads a string token with its quotes. The error also says where in the token, in bytes.
 pub(super) fn string(token: &str) -> Result<Vec<u8>, (LiteralError, usize)> {
-    let inner = token
-        .strip_prefix('"')
-        .and_then(|t| t.strip_suffix('"'))
-        .unwrap_or(token)
-        .as_bytes();
+    let inner = token.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(token).as_bytes();
     let mut out = Vec::with_capacity(inner.len());
     let mut at = 0;
     while let Some(&byte) = inner.get(at) {
@@ -208,24 +152,14 @@ fn escape(text: &[u8]) -> Result<(Option<u8>, usize), LiteralError> {
         Some(b'0'..=b'7') => coded(&text[1..], 3, 8, "at most three octal digits follow `\\`"),
         other => {
             let shown = other.map_or(String::new(), |b| char::from(*b).to_string());
-            let hint =
-                "known escapes are \\n \\t \\r \\\" \\\\ \\0nn \\xnn; write `\\\\` for a backslash";
+            let hint = "known escapes are \\n \\t \\r \\\" \\\\ \\0nn \\xnn; write `\\\\` for a backslash";
             error(format!("`\\{shown}` means nothing in a string"), hint)
         }
     }
 }
 
-fn coded(
-    digits: &[u8],
-    most: usize,
-    radix: u32,
-    hint: &'static str,
-) -> Result<(Option<u8>, usize), LiteralError> {
-    let len = digits
-        .iter()
-        .take(most)
-        .take_while(|b| char::from(**b).is_digit(radix))
-        .count();
+fn coded(digits: &[u8], most: usize, radix: u32, hint: &'static str) -> Result<(Option<u8>, usize), LiteralError> {
+    let len = digits.iter().take(most).take_while(|b| char::from(**b).is_digit(radix)).count();
     let text = String::from_utf8_lossy(&digits[..len]);
     let prefix_len = if radix == 16 { 2 } else { 1 };
     match u8::from_str_radix(&text, radix) {
@@ -236,10 +170,7 @@ fn coded(
 
 /// Returns the text of a regex literal: as written, but for `\"`.
 pub(super) fn regex(token: &str) -> String {
-    let inner = token
-        .strip_prefix('"')
-        .and_then(|t| t.strip_suffix('"'))
-        .unwrap_or(token);
+    let inner = token.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(token);
     let mut out = String::with_capacity(inner.len());
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {
@@ -274,42 +205,16 @@ mod tests {
         assert_eq!(int("1_000_000"), Some(1_000_000));
         assert_eq!(int("5e3"), Some(5_000));
         assert_eq!(int("18446744073709551615"), Some(u64::MAX));
-        for bad in [
-            "18446744073709551616",
-            "09",
-            "0x",
-            "12ab",
-            "1e",
-            "1e99",
-            "1_",
-        ] {
+        for bad in ["18446744073709551616", "09", "0x", "12ab", "1e", "1e99", "1_"] {
             assert!(number(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn units() {
-        assert_eq!(
-            number("20ms"),
-            Ok(ExprKind::Duration {
-                ns: 20_000_000,
-                unit: DurationUnit::Ms
-            })
-        );
-        assert_eq!(
-            number("64KiB"),
-            Ok(ExprKind::Size {
-                bytes: 65_536,
-                unit: SizeUnit::KiB
-            })
-        );
-        assert_eq!(
-            number("2MB"),
-            Ok(ExprKind::Size {
-                bytes: 2_000_000,
-                unit: SizeUnit::MB
-            })
-        );
+        assert_eq!(number("20ms"), Ok(ExprKind::Duration { ns: 20_000_000, unit: DurationUnit::Ms }));
+        assert_eq!(number("64KiB"), Ok(ExprKind::Size { bytes: 65_536, unit: SizeUnit::KiB }));
+        assert_eq!(number("2MB"), Ok(ExprKind::Size { bytes: 2_000_000, unit: SizeUnit::MB }));
         assert_eq!(number("0.01"), Ok(ExprKind::Decimal("0.01".to_owned())));
         assert_eq!(number("1%"), Ok(ExprKind::Percent("1".to_owned())));
         assert!(number("300000d").is_err());

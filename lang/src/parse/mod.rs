@@ -47,10 +47,7 @@ pub fn parse(sources: &SourceMap, file: FileId) -> Parsed {
         return Parsed::default();
     };
     let scanned = scan(source.text(), file);
-    let mut parsed = Parsed {
-        program: Program::default(),
-        diagnostics: scanned.diagnostics,
-    };
+    let mut parsed = Parsed { program: Program::default(), diagnostics: scanned.diagnostics };
     for item in &scanned.items {
         add_item(&mut parsed, item, &scanned.masked, file);
     }
@@ -58,6 +55,7 @@ pub fn parse(sources: &SourceMap, file: FileId) -> Parsed {
         item::define(&mut parsed, define, file);
     }
     parsed.diagnostics.sort_by_key(|d| (d.span, d.code));
+    parsed.diagnostics.dedup();
     parsed
 }
 
@@ -72,9 +70,7 @@ fn add_item(parsed: &mut Parsed, item: &RawItem, masked: &str, file: FileId) {
 pub(crate) fn expr_text(text: &str, file: FileId, base: usize) -> (Option<Expr>, Vec<Diagnostic>) {
     let mut lower = Lower::new(text, file);
     lower.offset = base;
-    let expr = lower
-        .parse_range(Rule::expr_entry, 0..text.len())
-        .and_then(|mut pairs| pairs.next());
+    let expr = lower.parse_range(Rule::expr_entry, 0..text.len()).and_then(|mut pairs| pairs.next());
     let expr = expr.map(|pair| lower.expr(pair));
     (expr, lower.diagnostics)
 }
@@ -94,29 +90,17 @@ struct Lower<'t> {
 
 impl<'t> Lower<'t> {
     fn new(text: &'t str, file: FileId) -> Self {
-        Lower {
-            text,
-            file,
-            base: 0,
-            offset: 0,
-            depth: 0,
-            diagnostics: Vec::new(),
-        }
+        Lower { text, file, base: 0, offset: 0, depth: 0, diagnostics: Vec::new() }
     }
 
     /// Parses a part of the text; a fault becomes a diagnostic.
-    fn parse_range(
-        &mut self,
-        rule: Rule,
-        range: std::ops::Range<usize>,
-    ) -> Option<Pairs<'t, Rule>> {
+    fn parse_range(&mut self, rule: Rule, range: std::ops::Range<usize>) -> Option<Pairs<'t, Rule>> {
         self.base = range.start;
         let text = self.text.get(range.clone())?;
         match Grammar::parse(rule, text) {
             Ok(pairs) => Some(pairs),
             Err(fault) => {
-                let diagnostic =
-                    error::translate(&fault, rule, self.text, range, self.file, self.offset);
+                let diagnostic = error::translate(&fault, rule, self.text, range, self.file, self.offset);
                 self.diagnostics.push(diagnostic);
                 None
             }
@@ -125,11 +109,7 @@ impl<'t> Lower<'t> {
 
     /// Returns the place of bytes of `text`.
     fn span_at(&self, range: std::ops::Range<usize>) -> Span {
-        Span::new(
-            self.file,
-            self.offset + range.start,
-            self.offset + range.end,
-        )
+        Span::new(self.file, self.offset + range.start, self.offset + range.end)
     }
 
     /// Returns the place of a pair, without the layout that pest leaves at its end.
@@ -139,10 +119,7 @@ impl<'t> Lower<'t> {
     }
 
     fn ident(&self, pair: &Pair<'_, Rule>) -> Ident {
-        Ident {
-            name: pair.as_str().trim_start_matches(['$', '@']).to_owned(),
-            span: self.span(pair),
-        }
+        Ident { name: pair.as_str().trim_start_matches(['$', '@']).to_owned(), span: self.span(pair) }
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
@@ -155,10 +132,7 @@ impl<'t> Lower<'t> {
             let message = format!("this expression is more than {MAX_TREE_DEPTH} levels deep");
             let diagnostic = Diagnostic::new(code::TOO_DEEP, span, message);
             self.report(diagnostic.hint("name a part of it with `let $x = ...;`"));
-            return Expr {
-                kind: ExprKind::Error,
-                span,
-            };
+            return Expr { kind: ExprKind::Error, span };
         }
         self.depth += levels;
         let expr = build(self);

@@ -89,10 +89,7 @@ impl Lower<'_> {
         let target = target?;
         let Some(assign) = assign else {
             return Some(match is_ended {
-                true => Lowered::Stmt(Stmt {
-                    kind: StmtKind::Expr(target),
-                    span,
-                }),
+                true => Lowered::Stmt(Stmt { kind: StmtKind::Expr(target), span }),
                 false => Lowered::Value(target),
             });
         };
@@ -101,22 +98,12 @@ impl Lower<'_> {
         if !is_place(&target) && !discards {
             self.report_target(&target, &assign);
         }
-        Some(Lowered::Stmt(Stmt {
-            kind: StmtKind::Assign {
-                target,
-                op,
-                value: value?,
-            },
-            span,
-        }))
+        Some(Lowered::Stmt(Stmt { kind: StmtKind::Assign { target, op, value: value? }, span }))
     }
 
     fn report_target(&mut self, target: &Expr, assign: &str) {
-        let diagnostic = Diagnostic::new(
-            code::BAD_TARGET,
-            target.span,
-            format!("`{assign}` wants a variable before it"),
-        );
+        let diagnostic =
+            Diagnostic::new(code::BAD_TARGET, target.span, format!("`{assign}` wants a variable before it"));
         let hint = match (&target.kind, assign) {
             (ExprKind::Discard, _) => "`_` takes only `=`",
             (ExprKind::Binary { .. } | ExprKind::Ternary { .. }, "=") => "write `==` to compare",
@@ -135,11 +122,7 @@ impl Lower<'_> {
                 _ => {}
             }
         }
-        Some(StmtKind::Let {
-            name: name?,
-            ty,
-            value,
-        })
+        Some(StmtKind::Let { name: name?, ty, value })
     }
 
     fn expr_and_block(&mut self, pair: Pair<'_, Rule>) -> Option<(Expr, Block)> {
@@ -171,11 +154,7 @@ impl Lower<'_> {
             (start, Some(end)) => ForOver::Range { start, end },
             (each, None) => ForOver::Each(each),
         };
-        Some(StmtKind::For {
-            name: name?,
-            over,
-            body: body?,
-        })
+        Some(StmtKind::For { name: name?, over, body: body? })
     }
 
     /// Lowers `import "path"`, at the top level or in a block.
@@ -194,18 +173,13 @@ enum Lowered {
 }
 
 fn statement_of(expr: Expr) -> Stmt {
-    Stmt {
-        span: expr.span,
-        kind: StmtKind::Expr(expr),
-    }
+    Stmt { span: expr.span, kind: StmtKind::Expr(expr) }
 }
 
 /// Tells whether a last expression makes a value: an `if` or a block does where it ends in one itself.
 fn has_value(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::If(x) => {
-            x.otherwise.is_some() && x.arms.first().is_some_and(|arm| arm.body.value.is_some())
-        }
+        ExprKind::If(x) => x.otherwise.is_some() && x.arms.first().is_some_and(|arm| arm.body.value.is_some()),
         ExprKind::Block(block) => block.value.is_some(),
         _ => true,
     }

@@ -3,17 +3,14 @@
 use pest::iterators::Pair;
 
 use super::{Lower, Rule};
-use crate::ast::{
-    CDef, CDefKind, CField, CVariant, Expr, ExprKind, Ident, Tag, Type, TypeKind, TypeOrExpr,
-};
+use crate::ast::{CDef, CDefKind, CField, CVariant, Expr, ExprKind, Ident, Tag, Type, TypeKind, TypeOrExpr};
 use crate::diagnostic::{Diagnostic, code};
 use crate::scan::limits::MAX_TYPE_SUFFIXES;
 
 /// Names that are types wherever they stand, so that `sizeof(uint64)` needs no look at the script.
 const KNOWN: &[&str] = &[
-    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "u8", "u16", "u32",
-    "u64", "s8", "s16", "s32", "s64", "bool", "string", "int", "char", "short", "long", "void",
-    "unsigned", "signed",
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "u8", "u16", "u32", "u64", "s8", "s16",
+    "s32", "s64", "bool", "string", "int", "char", "short", "long", "void", "unsigned", "signed",
 ];
 
 impl Lower<'_> {
@@ -57,38 +54,26 @@ impl Lower<'_> {
         suffixes.into_iter().fold(base, |ty, suffix| {
             let kind = match suffix.as_rule() {
                 Rule::pointer => TypeKind::Pointer(Box::new(ty)),
-                _ => TypeKind::Array {
-                    element: Box::new(ty),
-                    len: self.array_len(suffix).map(Box::new),
-                },
+                _ => TypeKind::Array { element: Box::new(ty), len: self.array_len(suffix).map(Box::new) },
             };
             Type { kind, span }
         })
     }
 
     fn array_len(&mut self, pair: Pair<'_, Rule>) -> Option<Expr> {
-        let len = pair.into_inner().find(|p| {
-            matches!(
-                p.as_rule(),
-                Rule::number | Rule::positional | Rule::bare_name
-            )
-        })?;
+        let len =
+            pair.into_inner().find(|p| matches!(p.as_rule(), Rule::number | Rule::positional | Rule::bare_name))?;
         Some(self.primary(len))
     }
 
     fn tagged(&mut self, pair: Pair<'_, Rule>) -> Option<TypeKind> {
         let mut parts = pair.into_inner();
         let tag = tag_of(parts.next()?.as_str());
-        Some(TypeKind::Tagged {
-            tag,
-            name: parts.next()?.as_str().to_owned(),
-        })
+        Some(TypeKind::Tagged { tag, name: parts.next()?.as_str().to_owned() })
     }
 
     fn typeof_ref(&mut self, pair: Pair<'_, Rule>) -> Option<TypeKind> {
-        let part = pair
-            .into_inner()
-            .find(|p| p.as_rule() == Rule::type_or_expr)?;
+        let part = pair.into_inner().find(|p| p.as_rule() == Rule::type_or_expr)?;
         Some(TypeKind::Typeof(Box::new(self.type_or_expr(part)?)))
     }
 
@@ -107,10 +92,7 @@ impl Lower<'_> {
         Some(match &ty.kind {
             TypeKind::Name(name) if !is_known(name) => {
                 let kind = ExprKind::Name(name.clone());
-                TypeOrExpr::Expr(Box::new(Expr {
-                    kind,
-                    span: ty.span,
-                }))
+                TypeOrExpr::Expr(Box::new(Expr { kind, span: ty.span }))
             }
             _ => TypeOrExpr::Type(ty),
         })
@@ -125,10 +107,7 @@ impl Lower<'_> {
             Rule::c_forward => {
                 let mut parts = pair.into_inner();
                 let tag = tag_of(parts.next()?.as_str());
-                CDefKind::Forward {
-                    tag,
-                    name: self.ident(&parts.next()?),
-                }
+                CDefKind::Forward { tag, name: self.ident(&parts.next()?) }
             }
             Rule::c_typedef => self.c_typedef(pair)?,
             _ => return None,
@@ -162,10 +141,7 @@ impl Lower<'_> {
             return Some(self.type_like(pair));
         }
         let def = self.c_def(pair)?;
-        Some(Type {
-            span: def.span,
-            kind: TypeKind::Inline(Box::new(def)),
-        })
+        Some(Type { span: def.span, kind: TypeKind::Inline(Box::new(def)) })
     }
 
     fn c_record(&mut self, pair: Pair<'_, Rule>) -> Option<CDefKind> {
@@ -180,12 +156,7 @@ impl Lower<'_> {
                 _ => {}
             }
         }
-        Some(CDefKind::Record {
-            tag,
-            name,
-            fields,
-            packed,
-        })
+        Some(CDefKind::Record { tag, name, fields, packed })
     }
 
     fn c_field(&mut self, pair: Pair<'_, Rule>, fields: &mut Vec<CField>) {
@@ -204,11 +175,7 @@ impl Lower<'_> {
             }
         }
         if let (false, Some(ty)) = (has_declarator, base) {
-            fields.push(CField {
-                name: None,
-                ty,
-                bits: None,
-            });
+            fields.push(CField { name: None, ty, bits: None });
         }
     }
 
@@ -224,18 +191,8 @@ impl Lower<'_> {
                 Rule::name => name = Some(self.ident(&part)),
                 Rule::c_width => bits = part.into_inner().next().map(|p| self.primary(p)),
                 Rule::c_function => {
-                    let name = part
-                        .into_inner()
-                        .find(|p| p.as_rule() == Rule::name)
-                        .map(|p| self.ident(&p));
-                    return CField {
-                        name,
-                        ty: Type {
-                            kind: TypeKind::FnPointer,
-                            span,
-                        },
-                        bits: None,
-                    };
+                    let name = part.into_inner().find(|p| p.as_rule() == Rule::name).map(|p| self.ident(&p));
+                    return CField { name, ty: Type { kind: TypeKind::FnPointer, span }, bits: None };
                 }
                 _ => {}
             }

@@ -37,12 +37,7 @@ pub(super) struct Nesting {
 impl Nesting {
     /// Opens a bracket.
     pub(super) fn open(&mut self, bracket: u8, at: usize) {
-        self.stack.push(Open {
-            bracket,
-            at,
-            ifs: 0,
-            questions: 0,
-        });
+        self.stack.push(Open { bracket, at, ifs: 0, questions: 0 });
     }
 
     /// Closes the innermost bracket and returns it.
@@ -105,10 +100,7 @@ pub(crate) fn nests_too_deep(text: &str) -> bool {
     let mut nesting = Nesting::default();
     nesting.open(b'(', 0);
     for word in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
-        nesting.note(
-            word.trim_end_matches(|c: char| !c.is_alphanumeric())
-                .as_bytes(),
-        );
+        nesting.note(word.trim_end_matches(|c: char| !c.is_alphanumeric()).as_bytes());
         match word.as_bytes().last() {
             Some(&b @ (b'(' | b'[' | b'{')) => nesting.open(b, 0),
             Some(b')' | b']' | b'}') => drop(nesting.close()),

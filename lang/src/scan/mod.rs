@@ -67,10 +67,7 @@ pub enum RawKind {
 /// Scans one file.
 pub fn scan(text: &str, file: FileId) -> Scan {
     if let Some(diagnostic) = too_large(text, file) {
-        return Scan {
-            diagnostics: vec![diagnostic],
-            ..Scan::default()
-        };
+        return Scan { diagnostics: vec![diagnostic], ..Scan::default() };
     }
     let mut scanner = Scanner::new(text, file);
     scanner.run();
@@ -79,23 +76,13 @@ pub fn scan(text: &str, file: FileId) -> Scan {
 
 fn too_large(text: &str, file: FileId) -> Option<Diagnostic> {
     if text.len() > MAX_FILE_LEN_BYTES {
-        let message = format!(
-            "this file has {} bytes, and the limit is {MAX_FILE_LEN_BYTES}",
-            text.len()
-        );
-        return Some(Diagnostic::new(
-            code::TOO_LARGE,
-            Span::point(file, 0),
-            message,
-        ));
+        let message = format!("this file has {} bytes, and the limit is {MAX_FILE_LEN_BYTES}", text.len());
+        return Some(Diagnostic::new(code::TOO_LARGE, Span::point(file, 0), message));
     }
     let mut start = 0;
     for end in memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
         if end - start > MAX_LINE_LEN_BYTES {
-            let message = format!(
-                "this line has {} bytes, and the limit is {MAX_LINE_LEN_BYTES}",
-                end - start
-            );
+            let message = format!("this line has {} bytes, and the limit is {MAX_LINE_LEN_BYTES}", end - start);
             let diagnostic = Diagnostic::new(code::TOO_LARGE, Span::point(file, start), message);
             return Some(diagnostic.hint("break the line, or read the data from elsewhere"));
         }
@@ -107,8 +94,9 @@ fn too_large(text: &str, file: FileId) -> Option<Diagnostic> {
 /// The state of the pass. `broken` means that a fault of the current item was reported already.
 struct Scanner<'a> {
     text: &'a str,
-    bytes: &'a [u8],
     file: FileId,
+    /// The text with what was passed over turned into spaces; not yet different after `pos`. The scanner reads this and
+    /// not `text`, so that going back to an item meets no comment or preprocessor line a second time.
     masked: Vec<u8>,
     pos: usize,
     nesting: Nesting,
@@ -117,6 +105,10 @@ struct Scanner<'a> {
     item_kind: Option<RawKind>,
     broken: bool,
     recoveries: usize,
+    /// Faults of comments and preprocessor lines, which are met once even where an item is scanned again.
+    once: Vec<Diagnostic>,
+    /// Where the last unclosed string was cut.
+    string_cut_at: Option<usize>,
     preprocessor: Preprocessor,
     scan: Scan,
 }
@@ -125,7 +117,6 @@ impl<'a> Scanner<'a> {
     fn new(text: &'a str, file: FileId) -> Self {
         Scanner {
             text,
-            bytes: text.as_bytes(),
             file,
             masked: text.as_bytes().to_vec(),
             pos: 0,
@@ -134,50 +125,50 @@ impl<'a> Scanner<'a> {
             item_kind: None,
             broken: false,
             recoveries: 0,
+            once: Vec::new(),
+            string_cut_at: None,
             preprocessor: Preprocessor::default(),
             scan: Scan::default(),
         }
     }
 
     fn run(&mut self) {
-        if self.bytes.starts_with(b"#!") {
+        if self.masked.starts_with(b"#!") {
             self.mask_to(self.line_end(0));
         }
         loop {
-            while self.pos < self.bytes.len() {
+            while self.pos < self.masked.len() {
                 self.step();
             }
-            if !self.recover_at_end() {
+            self.end_of_file();
+            if self.pos >= self.masked.len() {
                 break;
             }
         }
         let left_open = self.preprocessor.left_open();
         for at in left_open {
             let span = Span::new(self.file, at, self.line_end(at));
-            let diagnostic =
-                Diagnostic::new(code::PREPROCESSOR, span, "this condition is never closed");
-            self.report(diagnostic.hint("add `#endif`"));
+            let diagnostic = Diagnostic::new(code::PREPROCESSOR, span, "this condition is never closed");
+            self.once.push(diagnostic.hint("add `#endif`"));
         }
     }
 
     fn finish(mut self) -> Scan {
         let text = String::from_utf8(std::mem::take(&mut self.masked));
-        self.scan.masked =
-            text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+        self.scan.masked = text.unwrap_or_else(|_| self.text.to_owned());
+        self.scan.diagnostics.append(&mut self.once);
         self.scan.defines = self.preprocessor.into_defines();
         self.scan
     }
 
     /// Consumes one token, or one run of text that means nothing here.
     fn step(&mut self) {
-        let byte = self.bytes[self.pos];
+        let byte = self.masked[self.pos];
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c => self.pos += 1,
             b'#' if self.is_first_on_line() => self.directive(),
-            b'/' if self.bytes[self.pos..].starts_with(b"//") => {
-                self.mask_to(self.line_end(self.pos))
-            }
-            b'/' if self.bytes[self.pos..].starts_with(b"/*") => self.block_comment(),
+            b'/' if self.masked[self.pos..].starts_with(b"//") => self.mask_to(self.line_end(self.pos)),
+            b'/' if self.masked[self.pos..].starts_with(b"/*") => self.block_comment(),
             _ => {
                 self.item_start.get_or_insert(self.pos);
                 self.token(byte);
@@ -209,15 +200,11 @@ impl<'a> Scanner<'a> {
 
     fn word(&mut self) {
         let start = self.pos;
-        while self
-            .bytes
-            .get(self.pos)
-            .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
-        {
+        while self.masked.get(self.pos).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
             self.pos += 1;
         }
-        let is_plain = start == 0 || !matches!(self.bytes[start - 1], b'.' | b'$' | b'@' | b'>');
-        if is_plain && &self.bytes[start..self.pos] == b"if" {
+        let is_plain = start == 0 || !matches!(self.masked[start - 1], b'.' | b'$' | b'@' | b'>');
+        if is_plain && &self.masked[start..self.pos] == b"if" {
             self.nesting.note(b"if");
             self.check_depth(start);
         }
@@ -226,43 +213,39 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) {
         let start = self.pos;
         self.pos += 1;
-        while let Some(&byte) = self.bytes.get(self.pos) {
+        while let Some(&byte) = self.masked.get(self.pos) {
             match byte {
                 b'"' => {
                     self.pos += 1;
                     return;
                 }
-                b'\\' if self.pos + 1 < self.bytes.len() => self.pos += 2,
+                b'\\' if self.pos + 1 < self.masked.len() => self.pos += 2,
                 b'\n' => break,
                 _ => self.pos += 1,
             }
         }
-        self.pos = self.pos.min(self.bytes.len());
-        let span = Span::new(self.file, start, self.pos);
-        let diagnostic = Diagnostic::new(
-            code::UNCLOSED,
-            span,
-            "this string is not closed on its line",
-        );
-        self.report(
-            diagnostic
-                .label("opened here")
-                .hint("add `\"`; write a line end inside a string as `\\n`"),
-        );
+        self.pos = self.pos.min(self.masked.len());
         self.broken = true;
+        let cut_before = self.string_cut_at.replace(self.pos);
+        if cut_before.is_some_and(|cut| self.line_end((cut + 1).min(start)) == self.pos) {
+            // The quote that should have closed the string of the line above.
+            return;
+        }
+        let span = Span::new(self.file, start, self.pos);
+        let diagnostic = Diagnostic::new(code::UNCLOSED, span, "this string is not closed on its line");
+        self.report(diagnostic.label("opened here").hint("add `\"`; write a line end inside a string as `\\n`"));
     }
 
     fn block_comment(&mut self) {
         let start = self.pos;
-        match memchr::memmem::find(&self.bytes[start + 2..], b"*/") {
+        match memchr::memmem::find(&self.masked[start + 2..], b"*/") {
             Some(len) => self.mask_to(start + 2 + len + 2),
             None => {
                 let span = Span::new(self.file, start, start + 2);
-                let diagnostic =
-                    Diagnostic::new(code::UNCLOSED, span, "this comment is never closed");
-                self.report(diagnostic.label("opened here").hint("add `*/`"));
+                let diagnostic = Diagnostic::new(code::UNCLOSED, span, "this comment is never closed");
+                self.once.push(diagnostic.label("opened here").hint("add `*/`"));
                 self.broken = true;
-                self.mask_to(self.bytes.len());
+                self.mask_to(self.masked.len());
             }
         }
     }
@@ -286,11 +269,7 @@ impl<'a> Scanner<'a> {
     fn close(&mut self, bracket: u8) {
         let wanted = opening(bracket);
         self.drop_unclosed(bracket, wanted);
-        if self
-            .nesting
-            .innermost()
-            .is_some_and(|open| open.bracket == wanted)
-        {
+        if self.nesting.innermost().is_some_and(|open| open.bracket == wanted) {
             self.nesting.close();
         } else {
             self.report_unmatched(bracket);
@@ -307,25 +286,14 @@ impl<'a> Scanner<'a> {
     /// Takes back brackets that a closing one of another kind shows to be unclosed: `}` ends any `(`.
     fn drop_unclosed(&mut self, bracket: u8, wanted: u8) {
         while let Some(open) = self.nesting.innermost() {
-            let is_inner =
-                open.bracket != wanted && self.nesting.is_open(wanted) && open.bracket != b'{';
+            let is_inner = open.bracket != wanted && self.nesting.is_open(wanted) && open.bracket != b'{';
             if !is_inner {
                 return;
             }
             self.nesting.close();
             if !self.broken {
                 let here = Span::new(self.file, self.pos, self.pos + 1);
-                let (closer, found) = (closing(open.bracket) as char, bracket as char);
-                let diagnostic = Diagnostic::expected(
-                    code::UNCLOSED,
-                    here,
-                    format!("`{closer}`"),
-                    format!("`{found}`"),
-                )
-                .secondary(Span::new(self.file, open.at, open.at + 1), "opened here")
-                .hint(format!("close it with `{closer}`"));
-                self.report(diagnostic);
-                self.broken = true;
+                self.report_unclosed(open.bracket, open.at, here, &format!("`{}`", bracket as char));
             }
         }
     }
@@ -336,10 +304,7 @@ impl<'a> Scanner<'a> {
         }
         let here = Span::new(self.file, self.pos, self.pos + 1);
         let message = format!("`{}` closes nothing", bracket as char);
-        self.report(
-            Diagnostic::new(code::UNMATCHED, here, message)
-                .hint("remove it, or open a bracket before it"),
-        );
+        self.report(Diagnostic::new(code::UNMATCHED, here, message).hint("remove it, or open a bracket before it"));
         if self.item_start == Some(self.pos) {
             // Nothing but the bracket: the next item is whole.
             self.masked[self.pos] = b' ';
@@ -355,16 +320,12 @@ impl<'a> Scanner<'a> {
         let Some(start) = self.item_start else {
             return false;
         };
-        let kind = self
-            .item_kind
-            .get_or_insert_with(|| clause::kind(&self.masked, start));
-        let rest = clause::after_comments(&self.bytes[self.pos..]);
+        let kind = self.item_kind.get_or_insert_with(|| clause::kind(&self.masked, start));
+        let rest = clause::after_comments(&self.masked[self.pos..]);
         match kind {
             RawKind::Noise | RawKind::MapDecl | RawKind::Typedef => true,
             RawKind::CDef => rest.starts_with(b"__"),
-            RawKind::Headless { .. } => rest
-                .first()
-                .is_some_and(|first| b"/&|=!<>+-%?^".contains(first)),
+            RawKind::Headless { .. } => rest.first().is_some_and(|first| b"/&|=!<>+-%?^".contains(first)),
             _ => false,
         }
     }
@@ -376,92 +337,89 @@ impl<'a> Scanner<'a> {
         self.nesting.reset();
         self.item_kind = None;
         let broken = std::mem::take(&mut self.broken);
-        if broken || self.masked[start..end] == *b";" {
+        if broken {
+            // Its brackets say nothing about where it was meant to end.
+            self.go_back(start, end);
+            return;
+        }
+        if self.masked[start..end] == *b";" {
             return;
         }
         if end - start > MAX_CLAUSE_LEN_BYTES {
-            let message = format!(
-                "this clause has {} bytes, and the limit is {MAX_CLAUSE_LEN_BYTES}",
-                end - start
-            );
-            self.report(Diagnostic::new(
-                code::TOO_LARGE,
-                Span::new(self.file, start, start + 1),
-                message,
-            ));
+            let message = format!("this clause has {} bytes, and the limit is {MAX_CLAUSE_LEN_BYTES}", end - start);
+            self.report(Diagnostic::new(code::TOO_LARGE, Span::new(self.file, start, start + 1), message));
             return;
         }
-        let kind = match clause::kind(&self.masked, start) {
-            RawKind::Headless { .. } => clause::split(&self.masked, start..end),
-            kind => kind,
+        let (kind, end) = match clause::kind(&self.masked, start) {
+            RawKind::Headless { .. } => self.split_clause(start..end),
+            kind => (kind, end),
         };
-        self.scan.items.push(RawItem {
-            kind,
-            range: start..end,
-        });
+        self.scan.items.push(RawItem { kind, range: start..end });
     }
 
-    /// Ends the item that reaches the end of the file. Where its `}` is missing, guesses where the next one begins, goes
-    /// back there, and returns true.
-    fn recover_at_end(&mut self) -> bool {
-        let Some(start) = self.item_start else {
-            return false;
-        };
-        let Some(open) = self.nesting.innermost() else {
-            let end = self.masked.trim_ascii_end().len();
-            self.end_item(end);
-            return false;
-        };
-        let next = clause::next_item_line(&self.masked, open.at)
-            .filter(|_| self.recoveries < MAX_RECOVERIES);
-        if !self.broken {
-            let closer = closing(open.bracket) as char;
-            let found = if next.is_some() {
-                "the next clause"
-            } else {
-                "the end of the file"
-            };
-            let end = self.masked[..next.unwrap_or(self.bytes.len())]
-                .trim_ascii_end()
-                .len()
-                .max(open.at + 1);
-            let diagnostic = Diagnostic::expected(
-                code::UNCLOSED,
-                Span::point(self.file, end),
-                format!("`{closer}`"),
-                found,
-            )
-            .secondary(Span::new(self.file, open.at, open.at + 1), "opened here")
-            .hint(format!("close it with `{closer}`"));
-            self.report(diagnostic);
-            self.broken = true;
+    /// Splits a clause. One that has no body has swallowed what follows.
+    fn split_clause(&mut self, range: Range<usize>) -> (RawKind, usize) {
+        let kind = clause::split(&self.masked, range.clone());
+        let is_whole = !matches!(kind, RawKind::Headless { .. });
+        match if is_whole { None } else { self.go_back(range.start, range.end) } {
+            Some(next) => (clause::split(&self.masked, range.start..next), next),
+            None => (kind, range.end),
         }
-        self.end_item(start);
-        let Some(next) = next else { return false };
+    }
+
+    /// Goes back to the first line of a faulty item that looks like an item of its own, and returns its offset. What was
+    /// reported from there on is taken back, because it will be found again, or not be a fault.
+    fn go_back(&mut self, start: usize, end: usize) -> Option<usize> {
+        let next = clause::next_item_line(&self.masked[..end], start)?;
+        if self.recoveries >= MAX_RECOVERIES {
+            return None;
+        }
         self.recoveries += 1;
         self.pos = next;
-        true
+        self.scan.diagnostics.retain(|d| (d.span.start as usize) < next);
+        let is_told = self.scan.diagnostics.iter().any(|d| d.span.start as usize >= start);
+        if let Some((bracket, at)) = clause::last_open(&self.masked[start..next]).filter(|_| !is_told) {
+            let before = self.masked[..next].trim_ascii_end().len();
+            self.report_unclosed(bracket, start + at, Span::point(self.file, before), "the next clause");
+            self.broken = false;
+        }
+        Some(next)
+    }
+
+    /// Ends the item that reaches the end of the file. Where that made the scanner go back, there is more to scan.
+    fn end_of_file(&mut self) {
+        if self.item_start.is_none() {
+            return;
+        }
+        let end = self.masked.trim_ascii_end().len();
+        if let Some(open) = self.nesting.innermost().filter(|_| !self.broken) {
+            self.report_unclosed(open.bracket, open.at, Span::point(self.file, end), "the end of the file");
+        }
+        self.end_item(end);
+    }
+
+    fn report_unclosed(&mut self, bracket: u8, at: usize, here: Span, found: &str) {
+        let closer = format!("`{}`", closing(bracket) as char);
+        let diagnostic = Diagnostic::expected(code::UNCLOSED, here, closer.as_str(), found)
+            .secondary(Span::new(self.file, at, at + 1), "opened here")
+            .hint(format!("close it with {closer}"));
+        self.report(diagnostic);
+        self.broken = true;
     }
 
     fn directive(&mut self) {
         let start = self.pos;
         let mut end = self.line_end(start);
-        while end < self.bytes.len() && self.bytes[..end].trim_ascii_end().ends_with(b"\\") {
+        while end < self.masked.len() && self.masked[..end].trim_ascii_end().ends_with(b"\\") {
             end = self.line_end(end + 1);
         }
-        let faults = self
-            .preprocessor
-            .line(&self.text[start..end], start, self.file);
-        faults.into_iter().for_each(|fault| self.report(fault));
+        let faults = self.preprocessor.line(&self.text[start..end], start, self.file);
+        self.once.extend(faults);
         self.mask_to(end);
-        while !self.preprocessor.is_active() && self.pos < self.bytes.len() {
-            let end = (self.line_end(self.pos) + 1).min(self.bytes.len());
-            if self.bytes[self.pos..end]
-                .trim_ascii_start()
-                .starts_with(b"#")
-            {
-                self.pos += self.bytes[self.pos..end].len()
-                    - self.bytes[self.pos..end].trim_ascii_start().len();
+        while !self.preprocessor.is_active() && self.pos < self.masked.len() {
+            let end = (self.line_end(self.pos) + 1).min(self.masked.len());
+            if self.masked[self.pos..end].trim_ascii_start().starts_with(b"#") {
+                self.pos += self.masked[self.pos..end].len() - self.masked[self.pos..end].trim_ascii_start().len();
                 return;
             }
             self.mask_to(end);
@@ -474,24 +432,17 @@ impl<'a> Scanner<'a> {
 
     /// Turns everything up to `end` into spaces, but for line ends, and goes there.
     fn mask_to(&mut self, end: usize) {
-        self.masked[self.pos..end]
-            .iter_mut()
-            .filter(|b| **b != b'\n')
-            .for_each(|b| *b = b' ');
+        self.masked[self.pos..end].iter_mut().filter(|b| **b != b'\n').for_each(|b| *b = b' ');
         self.pos = end;
     }
 
     fn line_end(&self, from: usize) -> usize {
-        memchr::memchr(b'\n', &self.bytes[from..]).map_or(self.bytes.len(), |len| from + len)
+        memchr::memchr(b'\n', &self.masked[from..]).map_or(self.masked.len(), |len| from + len)
     }
 
     fn is_first_on_line(&self) -> bool {
         let before = &self.masked[..self.pos];
-        before
-            .iter()
-            .rev()
-            .find(|b| !matches!(b, b' ' | b'\t' | b'\r'))
-            .is_none_or(|b| *b == b'\n')
+        before.iter().rev().find(|b| !matches!(b, b' ' | b'\t' | b'\r')).is_none_or(|b| *b == b'\n')
     }
 }
 

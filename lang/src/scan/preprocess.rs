@@ -63,12 +63,7 @@ impl Preprocessor {
         let rest = body[word_len..].trim_start();
         let rest_at = at + 1 + word_at + (body.len() - rest.len());
         let span = Span::new(file, at, at + text.trim_end().len());
-        let line = Line {
-            word: &body[..word_len],
-            rest: rest.trim_end(),
-            rest_at,
-            span,
-        };
+        let line = Line { word: &body[..word_len], rest: rest.trim_end(), rest_at, span };
         self.directive(&line).into_iter().collect()
     }
 
@@ -88,18 +83,10 @@ impl Preprocessor {
                 let diagnostic = Diagnostic::new(code::INCLUDE_IGNORED, line.span, message);
                 Some(diagnostic.hint("remove it, or put it under `#ifndef BPFTRACE_HAVE_BTF`"))
             }
-            "error" => Some(Diagnostic::new(
-                code::PREPROCESSOR,
-                line.span,
-                format!("#error: {}", line.rest),
-            )),
+            "error" => Some(Diagnostic::new(code::PREPROCESSOR, line.span, format!("#error: {}", line.rest))),
             "warning" | "pragma" | "line" | "" => None,
             word => {
-                let diagnostic = Diagnostic::new(
-                    code::PREPROCESSOR,
-                    line.span,
-                    format!("`#{word}` is not known"),
-                );
+                let diagnostic = Diagnostic::new(code::PREPROCESSOR, line.span, format!("`#{word}` is not known"));
                 Some(diagnostic.hint("a line that begins with `#` is for the preprocessor; a comment begins with `//`"))
             }
         }
@@ -111,18 +98,9 @@ impl Preprocessor {
             let message = format!("more than {MAX_CONDITIONS} `#if`s are open here");
             return Some(Diagnostic::new(code::TOO_DEEP, line.span, message));
         }
-        let (holds, fault) = if is_dead {
-            (false, None)
-        } else {
-            self.evaluate(line)
-        };
+        let (holds, fault) = if is_dead { (false, None) } else { self.evaluate(line) };
         let at = line.span.start as usize;
-        self.conditions.push(Condition {
-            at,
-            is_active: !is_dead && holds,
-            may_take: !holds,
-            is_dead,
-        });
+        self.conditions.push(Condition { at, is_active: !is_dead && holds, may_take: !holds, is_dead });
         fault
     }
 
@@ -155,18 +133,13 @@ impl Preprocessor {
                 let value = if limits::nests_too_deep(line.rest) {
                     Err("it is nested too deep".to_owned())
                 } else {
-                    condition::evaluate(line.rest, &|name| self.is_defined(name), &|name| {
-                        self.integer(name)
-                    })
+                    condition::evaluate(line.rest, &|name| self.is_defined(name), &|name| self.integer(name))
                 };
                 match value {
                     Ok(value) => (value != 0, None),
                     Err(why) => {
                         let message = format!("this condition cannot be decided: {why}");
-                        (
-                            false,
-                            Some(Diagnostic::new(code::PREPROCESSOR, line.span, message)),
-                        )
+                        (false, Some(Diagnostic::new(code::PREPROCESSOR, line.span, message)))
                     }
                 }
             }
@@ -174,18 +147,10 @@ impl Preprocessor {
     }
 
     fn define(&mut self, line: &Line<'_>) -> Option<Diagnostic> {
-        let len = line
-            .rest
-            .bytes()
-            .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
-            .count();
+        let len = line.rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
         let (name, after) = line.rest.split_at(len);
         if name.is_empty() || after.starts_with('(') {
-            let what = if name.is_empty() {
-                "`#define` wants a name"
-            } else {
-                "a `#define` cannot have parameters"
-            };
+            let what = if name.is_empty() { "`#define` wants a name" } else { "a `#define` cannot have parameters" };
             let diagnostic = Diagnostic::new(code::PREPROCESSOR, line.span, what);
             return Some(diagnostic.hint("write `macro NAME(x) { ... }` for code with parameters"));
         }
@@ -244,11 +209,7 @@ fn without_comments(text: &str) -> String {
             rest = &rest[comment_len..];
             continue;
         }
-        let len = if in_string && c == '\\' {
-            rest.chars().take(2).map(char::len_utf8).sum()
-        } else {
-            c.len_utf8()
-        };
+        let len = if in_string && c == '\\' { rest.chars().take(2).map(char::len_utf8).sum() } else { c.len_utf8() };
         in_string ^= c == '"';
         clean.push_str(&rest[..len]);
         rest = &rest[len..];

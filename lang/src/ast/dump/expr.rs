@@ -1,8 +1,7 @@
 //! Expressions on one line.
 
 use super::super::{
-    AccessKind, AccessStep, Arg, Block, Expr, ExprKind, Fix, ForOver, If, StepOp, Stmt, StmtKind,
-    TypeOrExpr,
+    AccessKind, AccessStep, Arg, Block, Expr, ExprKind, Fix, ForOver, If, StepOp, Stmt, StmtKind, TypeOrExpr,
 };
 use super::ty;
 
@@ -40,14 +39,8 @@ pub(super) fn show(expr: &Expr) -> String {
         ExprKind::Binary { op, left, right } => {
             format!("({} {} {})", op.symbol(), show(left), show(right))
         }
-        ExprKind::Ternary {
-            cond,
-            then,
-            otherwise,
-        } => {
-            let then = then
-                .as_ref()
-                .map_or(String::new(), |t| format!("{} ", show(t)));
+        ExprKind::Ternary { cond, then, otherwise } => {
+            let then = then.as_ref().map_or(String::new(), |t| format!("{} ", show(t)));
             format!("(? {} {then}: {})", show(cond), show(otherwise))
         }
         ExprKind::Cast { ty, operand } => format!("(cast {} {})", ty::show(ty), show(operand)),
@@ -60,10 +53,7 @@ pub(super) fn show(expr: &Expr) -> String {
         ExprKind::TypeArg(ty) => format!("(type {})", ty::show(ty)),
         ExprKind::Tuple(elements) => format!("(tuple {})", list(elements)),
         ExprKind::Record(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|f| format!("{}={}", f.name.name, show(&f.value)))
-                .collect();
+            let fields: Vec<String> = fields.iter().map(|f| format!("{}={}", f.name.name, show(&f.value))).collect();
             format!("(record {})", fields.join(", "))
         }
         ExprKind::Block(body) => block(body),
@@ -111,15 +101,8 @@ fn arg(arg: &Arg) -> String {
 }
 
 fn if_expr(x: &If) -> String {
-    let arms: Vec<String> = x
-        .arms
-        .iter()
-        .map(|a| format!("if {} {}", show(&a.cond), block(&a.body)))
-        .collect();
-    let otherwise = x
-        .otherwise
-        .as_ref()
-        .map_or(String::new(), |b| format!(" else {}", block(b)));
+    let arms: Vec<String> = x.arms.iter().map(|a| format!("if {} {}", show(&a.cond), block(&a.body))).collect();
+    let otherwise = x.otherwise.as_ref().map_or(String::new(), |b| format!(" else {}", block(b)));
     format!("({}{otherwise})", arms.join(" else "))
 }
 
@@ -132,21 +115,12 @@ fn block(body: &Block) -> String {
 fn stmt(stmt: &Stmt) -> String {
     match &stmt.kind {
         StmtKind::Let { name, ty, value } => {
-            let ty = ty
-                .as_ref()
-                .map_or(String::new(), |t| format!(": {}", ty::show(t)));
-            let value = value
-                .as_ref()
-                .map_or(String::new(), |v| format!(" = {}", show(v)));
+            let ty = ty.as_ref().map_or(String::new(), |t| format!(": {}", ty::show(t)));
+            let value = value.as_ref().map_or(String::new(), |v| format!(" = {}", show(v)));
             format!("let ${}{ty}{value}", name.name)
         }
         StmtKind::Assign { target, op, value } => {
-            format!(
-                "set {} {}= {}",
-                show(target),
-                op.map_or("", |op| op.symbol()),
-                show(value)
-            )
+            format!("set {} {}= {}", show(target), op.map_or("", |op| op.symbol()), show(value))
         }
         StmtKind::Expr(expr) => show(expr),
         StmtKind::While { cond, body } => format!("while {} {}", show(cond), block(body)),
@@ -158,9 +132,7 @@ fn stmt(stmt: &Stmt) -> String {
             format!("for ${} : {over} {}", name.name, block(body))
         }
         StmtKind::Unroll { count, body } => format!("unroll {} {}", show(count), block(body)),
-        StmtKind::Return(value) => value
-            .as_ref()
-            .map_or("return".to_owned(), |v| format!("return {}", show(v))),
+        StmtKind::Return(value) => value.as_ref().map_or("return".to_owned(), |v| format!("return {}", show(v))),
         StmtKind::Break => "break".to_owned(),
         StmtKind::Continue => "continue".to_owned(),
         StmtKind::Import(import) => format!("import {:?}", import.path),

@@ -8,38 +8,20 @@ mod ty;
 
 use std::fmt::Write as _;
 
-use super::{
-    Block, Clause, ForOver, Header, Ident, Item, MacroParam, Piece, Program, Stmt, StmtKind,
-};
+use super::{Block, Clause, ForOver, Header, Ident, Item, MacroParam, Piece, Program, Stmt, StmtKind};
 
 /// Prints a program.
 pub fn dump(program: &Program) -> String {
-    let mut out = Dump {
-        text: String::new(),
-        indent: 0,
-    };
+    let mut out = Dump { text: String::new(), indent: 0 };
     for entry in &program.config {
-        out.line(&format!(
-            "config {} = {}",
-            entry.key.name,
-            expr::show(&entry.value)
-        ));
+        out.line(&format!("config {} = {}", entry.key.name, expr::show(&entry.value)));
     }
-    program
-        .imports
-        .iter()
-        .for_each(|import| out.line(&format!("import {:?}", import.path)));
+    program.imports.iter().for_each(|import| out.line(&format!("import {:?}", import.path)));
     for define in &program.defines {
-        let value = define
-            .value
-            .as_ref()
-            .map_or(String::new(), |v| format!(" = {}", expr::show(v)));
+        let value = define.value.as_ref().map_or(String::new(), |v| format!(" = {}", expr::show(v)));
         out.line(&format!("define {}{value}", define.name.name));
     }
-    program
-        .c_defs
-        .iter()
-        .for_each(|def| out.line(&ty::show_def(def)));
+    program.c_defs.iter().for_each(|def| out.line(&ty::show_def(def)));
     program.items.iter().for_each(|item| out.item(item));
     out.text
 }
@@ -69,34 +51,18 @@ impl Dump {
             }
             Item::MapDecl(decl) => {
                 let (name, kind) = (&decl.name.name, &decl.kind.name);
-                self.line(&format!(
-                    "map @{name} = {kind}({})",
-                    expr::show(&decl.max_entries)
-                ));
+                self.line(&format!("map @{name} = {kind}({})", expr::show(&decl.max_entries)));
             }
             Item::Fn(f) => {
-                let params: Vec<String> = f
-                    .params
-                    .iter()
-                    .map(|p| format!("${}: {}", p.name.name, ty::show(&p.ty)))
-                    .collect();
-                let result = f
-                    .result
-                    .as_ref()
-                    .map_or(String::new(), |r| format!(": {}", ty::show(r)));
-                self.line(&format!(
-                    "fn {}({}){result}",
-                    f.name.name,
-                    params.join(", ")
-                ));
+                let params: Vec<String> =
+                    f.params.iter().map(|p| format!("${}: {}", p.name.name, ty::show(&p.ty))).collect();
+                let result = f.result.as_ref().map_or(String::new(), |r| format!(": {}", ty::show(r)));
+                self.line(&format!("fn {}({}){result}", f.name.name, params.join(", ")));
                 self.block(&f.body);
             }
             Item::Noise(noise) => {
                 let body = expr::show(&noise.body);
-                self.line(&format!(
-                    "noise {}({}) = {body}",
-                    noise.name.name, noise.param.name
-                ));
+                self.line(&format!("noise {}({}) = {body}", noise.name.name, noise.param.name));
             }
         }
     }
@@ -125,21 +91,13 @@ impl Dump {
     fn stmt(&mut self, stmt: &Stmt) {
         match &stmt.kind {
             StmtKind::Let { name, ty, value } => {
-                let ty = ty
-                    .as_ref()
-                    .map_or(String::new(), |t| format!(": {}", ty::show(t)));
-                let value = value
-                    .as_ref()
-                    .map_or(String::new(), |v| format!(" = {}", expr::show(v)));
+                let ty = ty.as_ref().map_or(String::new(), |t| format!(": {}", ty::show(t)));
+                let value = value.as_ref().map_or(String::new(), |v| format!(" = {}", expr::show(v)));
                 self.line(&format!("let ${}{ty}{value}", name.name));
             }
             StmtKind::Assign { target, op, value } => {
                 let op = op.map_or("", |op| op.symbol());
-                self.line(&format!(
-                    "set {} {op}= {}",
-                    expr::show(target),
-                    expr::show(value)
-                ));
+                self.line(&format!("set {} {op}= {}", expr::show(target), expr::show(value)));
             }
             StmtKind::Expr(value) => self.expr_stmt(value),
             StmtKind::While { cond, body } => {
@@ -161,9 +119,7 @@ impl Dump {
                 self.block(body);
             }
             StmtKind::Return(value) => {
-                let value = value
-                    .as_ref()
-                    .map_or(String::new(), |v| format!(" {}", expr::show(v)));
+                let value = value.as_ref().map_or(String::new(), |v| format!(" {}", expr::show(v)));
                 self.line(&format!("return{value}"));
             }
             StmtKind::Break => self.line("break"),

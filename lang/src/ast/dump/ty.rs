@@ -9,16 +9,9 @@ pub(super) fn show(ty: &Type) -> String {
         TypeKind::Tagged { tag, name } => format!("{} {name}", tag.name()),
         TypeKind::Pointer(to) => format!("{}*", show(to)),
         TypeKind::Array { element, len } => {
-            format!(
-                "{}[{}]",
-                show(element),
-                len.as_ref().map_or(String::new(), |l| expr::show(l))
-            )
+            format!("{}[{}]", show(element), len.as_ref().map_or(String::new(), |l| expr::show(l)))
         }
-        TypeKind::Tuple(elements) => format!(
-            "({})",
-            elements.iter().map(show).collect::<Vec<_>>().join(", ")
-        ),
+        TypeKind::Tuple(elements) => format!("({})", elements.iter().map(show).collect::<Vec<_>>().join(", ")),
         TypeKind::Typeof(of) => format!("typeof({})", expr::type_or_expr(of)),
         TypeKind::Inline(def) => show_def(def),
         TypeKind::FnPointer => "fn*".to_owned(),
@@ -27,12 +20,7 @@ pub(super) fn show(ty: &Type) -> String {
 
 pub(super) fn show_def(def: &CDef) -> String {
     match &def.kind {
-        CDefKind::Record {
-            tag,
-            name,
-            fields,
-            packed,
-        } => {
+        CDefKind::Record { tag, name, fields, packed } => {
             let name = name.as_ref().map_or("<anonymous>", |n| n.name.as_str());
             let fields: Vec<String> = fields.iter().map(field).collect();
             let packed = if *packed { " packed" } else { "" };
@@ -44,10 +32,7 @@ pub(super) fn show_def(def: &CDef) -> String {
                 Some(value) => format!("{} = {}", v.name.name, expr::show(value)),
                 None => v.name.name.clone(),
             });
-            format!(
-                "enum {name} {{ {} }}",
-                variants.collect::<Vec<_>>().join(", ")
-            )
+            format!("enum {name} {{ {} }}", variants.collect::<Vec<_>>().join(", "))
         }
         CDefKind::Typedef { name, ty } => format!("typedef {} = {}", name.name, show(ty)),
         CDefKind::Forward { tag, name } => format!("{} {}", tag.name(), name.name),
@@ -56,9 +41,6 @@ pub(super) fn show_def(def: &CDef) -> String {
 
 fn field(field: &CField) -> String {
     let name = field.name.as_ref().map_or("_", |n| n.name.as_str());
-    let bits = field
-        .bits
-        .as_ref()
-        .map_or(String::new(), |b| format!(" : {}", expr::show(b)));
+    let bits = field.bits.as_ref().map_or(String::new(), |b| format!(" : {}", expr::show(b)));
     format!("{name}: {}{bits}", show(&field.ty))
 }
