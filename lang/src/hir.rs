@@ -4,6 +4,8 @@
 //! points differ in their arguments becomes one [`Clause`] for each layout. Nothing here is wrong: a program with errors
 //! gets no HIR.
 
+pub mod dump;
+
 use crate::env::AttachPoint;
 use crate::schema::{Direction, FieldId, Side};
 use crate::span::Span;

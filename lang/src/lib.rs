@@ -10,10 +10,12 @@
 //! | [`scan`] | limits, comments, the preprocessor, top-level items |
 //! | [`parse`] | text to syntax tree, all faults of a file |
 //! | [`ast`] | the syntax tree, and its dump |
+//! | [`check`] | names, types and attach points: syntax tree to typed program |
 //! | [`hir`], [`ty`], [`env`] | the typed program, its types, and what the checker asks of outside |
 //! | [`value`], [`schema`] | values, message schemas and the flat record |
 
 pub mod ast;
+pub mod check;
 pub mod diagnostic;
 pub mod env;
 pub mod hir;
