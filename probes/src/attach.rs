@@ -21,6 +21,10 @@ use crate::sys::bpf::{self, LinkTarget};
 use crate::sys::perf::{self, AtReturn, Pmu, Sample};
 use crate::unsupported::Unsupported;
 
+mod point;
+
+pub use point::Scope;
+
 /// A place in the kernel or in a program at which an eBPF program runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Attach {

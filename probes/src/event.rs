@@ -134,15 +134,10 @@ impl<'a> Event<'a> {
     /// # Errors
     /// [`BadRecord`] where the record is too short or a number in it has no meaning.
     pub fn parse(record: &'a [u8]) -> Result<Event<'a>, BadRecord> {
-        let bad = |reason| BadRecord {
-            len: record.len(),
-            reason,
-        };
+        let bad = |reason| BadRecord { len: record.len(), reason };
         match u32_at(record, 0) {
             Some(1) => data(record).ok_or_else(|| bad("a data record is cut short")),
-            Some(2) => {
-                state(record).ok_or_else(|| bad("a state record is cut short or names no state"))
-            }
+            Some(2) => state(record).ok_or_else(|| bad("a state record is cut short or names no state")),
             _ => Err(bad("its kind is neither data nor state")),
         }
     }
@@ -152,17 +147,10 @@ fn data(record: &[u8]) -> Option<Event<'_>> {
     let kept = u32_at(record, 40)? as usize;
     let bytes = record.get(DATA_HEAD_LEN..DATA_HEAD_LEN.checked_add(kept)?)?;
     Some(Event::Data(Data {
-        flow: if u32_at(record, 4)? == 0 {
-            Flow::Received
-        } else {
-            Flow::Sent
-        },
+        flow: if u32_at(record, 4)? == 0 { Flow::Received } else { Flow::Sent },
         time_ns: u64_at(record, 8)?,
         cookie: Cookie(u64_at(record, 16)?),
-        task: Task {
-            tgid: u32_at(record, 24)?,
-            tid: u32_at(record, 28)?,
-        },
+        task: Task { tgid: u32_at(record, 24)?, tid: u32_at(record, 28)? },
         seq: u32_at(record, 32)?,
         total_len: u32_at(record, 36)?,
         bytes,
@@ -175,10 +163,7 @@ fn state(record: &[u8]) -> Option<Event<'_>> {
         old: TcpState::from_kernel(u32_at(record, 4)?)?,
         time_ns: u64_at(record, 8)?,
         cookie: Cookie(u64_at(record, 16)?),
-        task: Task {
-            tgid: u32_at(record, 24)?,
-            tid: u32_at(record, 28)?,
-        },
+        task: Task { tgid: u32_at(record, 24)?, tid: u32_at(record, 28)? },
         write_seq: u32_at(record, 32)?,
         copied_seq: u32_at(record, 36)?,
         new: TcpState::from_kernel(u32_at(record, 40)?)?,
@@ -210,7 +195,7 @@ fn u64_at(record: &[u8], at: usize) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -222,17 +207,9 @@ mod tests {
     fn a_data_record_is_read() {
         let mut record = words(&[1, 1, 5, 0, 7, 0, 100, 101, 4_000_000_000, 10, 3, 0]);
         record.extend(b"abc");
-        let Event::Data(data) = Event::parse(&record).unwrap() else {
-            panic!("not data")
-        };
-        assert_eq!(
-            (data.flow, data.time_ns, data.cookie),
-            (Flow::Sent, 5, Cookie(7))
-        );
-        assert_eq!(
-            (data.seq, data.total_len, data.bytes),
-            (4_000_000_000, 10, &b"abc"[..])
-        );
+        let Event::Data(data) = Event::parse(&record).unwrap() else { panic!("not data") };
+        assert_eq!((data.flow, data.time_ns, data.cookie), (Flow::Sent, 5, Cookie(7)));
+        assert_eq!((data.seq, data.total_len, data.bytes), (4_000_000_000, 10, &b"abc"[..]));
     }
 
     #[test]
@@ -242,15 +219,10 @@ mod tests {
         record.extend(Ipv6Addr::LOCALHOST.octets());
         record.extend(words(&[8080, 40_000, 3, 0, 6, 0]));
         assert_eq!(record.len(), STATE_LEN);
-        let Event::State(change) = Event::parse(&record).unwrap() else {
-            panic!("not state")
-        };
+        let Event::State(change) = Event::parse(&record).unwrap() else { panic!("not state") };
         assert_eq!(change.local.to_string(), "127.0.0.1:8080");
         assert_eq!(change.remote.to_string(), "[::1]:40000");
-        assert_eq!(
-            (change.old, change.new),
-            (TcpState::SynRecv, TcpState::Established)
-        );
+        assert_eq!((change.old, change.new), (TcpState::SynRecv, TcpState::Established));
     }
 
     #[test]
@@ -258,10 +230,7 @@ mod tests {
         let mut record = words(&[1, 1, 5, 0, 7, 0, 100, 101, 1, 3, 3, 0]);
         record.extend(b"abc");
         for len in 0..record.len() {
-            assert!(
-                Event::parse(&record[..len]).is_err(),
-                "{len} bytes were accepted"
-            );
+            assert!(Event::parse(&record[..len]).is_err(), "{len} bytes were accepted");
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod attach;
 pub mod catalog;
 pub mod cgroup;
 pub mod cpus;
+pub mod doctor;
 pub mod event;
 pub mod guard;
 pub mod inspect;

@@ -1,0 +1,167 @@
+//! What this machine can do, found out by doing it.
+//!
+//! Version numbers lie (backports, hosts that forbid things), so that each capability is tried: a
+//! program of two instructions is handed to the verifier, a map is made, a file is read. Nothing is
+//! attached and nothing stays. From the answers follows how traffic is captured: the ladder of
+//! [`Rung`], each with the reason why no higher one is taken.
+
+use std::fmt;
+
+use crate::load::BE_ROOT;
+use crate::unsupported::Unsupported;
+
+mod capability;
+mod trial;
+
+pub use capability::Capability;
+
+/// The answer to one question about this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was asked.
+    pub capability: Capability,
+    /// The question, in a few words.
+    pub name: &'static str,
+    /// Whether this machine can do it.
+    pub ok: bool,
+    /// What was found, or what the kernel answered.
+    pub detail: String,
+    /// What the user can do about it; empty when there is nothing to do.
+    pub remedy: String,
+}
+
+/// Asks everything, in a fixed order. Takes a few milliseconds.
+#[must_use]
+pub fn examine() -> Vec<Check> {
+    Capability::ALL.into_iter().map(Capability::check).collect()
+}
+
+/// How TCP traffic is captured, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rung {
+    /// Typed tracepoints in TCP itself: every byte whatever the call, with its sequence number.
+    TcpTracepoints,
+    /// The typed tracepoint at the end of every syscall: no io_uring, sendfile or splice payload.
+    SysExit,
+    /// The raw tracepoint at the end of every syscall, for kernels without BTF.
+    RawSysExit,
+}
+
+impl Rung {
+    /// All rungs, the best first, with what each needs.
+    pub const LADDER: [(Rung, &'static [Capability]); 3] = [
+        (
+            Rung::TcpTracepoints,
+            &[
+                Capability::RingBuffer,
+                Capability::BtfTracepoint,
+                Capability::TcpHooks,
+                Capability::UserDynptr,
+                Capability::SkbDynptr,
+            ],
+        ),
+        (Rung::SysExit, &[Capability::RingBuffer, Capability::BtfTracepoint]),
+        (Rung::RawSysExit, &[Capability::RingBuffer, Capability::RawTracepoint]),
+    ];
+
+    /// Chooses the best rung that these checks allow.
+    ///
+    /// # Errors
+    /// `Unsupported` with the reason of the lowest rung when none is allowed.
+    pub fn choose(checks: &[Check]) -> Result<Choice, Unsupported> {
+        let mut passed_over = Vec::new();
+        let mut last = None;
+        for (rung, needs) in Rung::LADDER {
+            let failed = |check: &&Check| !check.ok && needs.contains(&check.capability);
+            match checks.iter().find(failed) {
+                None => return Ok(Choice { rung, passed_over }),
+                Some(check) => {
+                    passed_over.push((rung, format!("{}: {}", check.name, check.detail)));
+                    last = Some(check);
+                }
+            }
+        }
+        let (why, remedy) = match last {
+            Some(check) => (format!("{}: {}", check.name, check.detail), check.remedy.clone()),
+            None => ("nothing was examined".to_string(), BE_ROOT.to_string()),
+        };
+        Err(Unsupported::new("capturing network traffic", why, remedy))
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rung::TcpTracepoints => "TCP tracepoints",
+            Rung::SysExit => "tp_btf/sys_exit",
+            Rung::RawSysExit => "raw_tp/sys_exit",
+        })
+    }
+}
+
+/// The rung that is taken, and why no better one is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// How traffic is captured.
+    pub rung: Rung,
+    /// The better rungs, each with what it lacks here.
+    pub passed_over: Vec<(Rung, String)>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn checks(lacking: &[Capability]) -> Vec<Check> {
+        let check = |capability: Capability| Check {
+            capability,
+            name: capability.name(),
+            ok: !lacking.contains(&capability),
+            detail: "as the test has it".to_string(),
+            remedy: "pass".to_string(),
+        };
+        Capability::ALL.into_iter().map(check).collect()
+    }
+
+    #[test]
+    fn the_best_rung_is_taken_and_the_better_ones_say_what_they_lack() {
+        let choose = |lacking: &[Capability]| Rung::choose(&checks(lacking));
+        assert_eq!(choose(&[]).unwrap(), Choice { rung: Rung::TcpTracepoints, passed_over: vec![] });
+        // What capture does not use is nobody's concern here.
+        assert_eq!(choose(&[Capability::Fentry, Capability::Kprobe]).unwrap().rung, Rung::TcpTracepoints);
+        let second = choose(&[Capability::SkbDynptr]).unwrap();
+        assert_eq!(second.rung, Rung::SysExit);
+        let why = format!("{}: as the test has it", Capability::SkbDynptr.name());
+        assert_eq!(second.passed_over, [(Rung::TcpTracepoints, why)]);
+        assert_eq!(choose(&[Capability::BtfTracepoint]).unwrap().rung, Rung::RawSysExit);
+        let none = choose(&[Capability::RingBuffer]).unwrap_err();
+        assert!(none.to_string().contains("ring buffer"), "{none}");
+    }
+
+    #[test]
+    fn this_machine_runs_the_first_rung() {
+        let checks = examine();
+        for check in &checks {
+            println!("{:5} {:28} {} {}", check.ok, check.name, check.detail, check.remedy);
+            assert!(check.ok || !check.remedy.is_empty(), "{}: no remedy", check.name);
+        }
+        if Capability::TcpHooks.needs() && Capability::SkbDynptr.needs() && Capability::UserDynptr.needs() {
+            assert_eq!(Rung::choose(&checks).unwrap().rung, Rung::TcpTracepoints);
+        }
+    }
+
+    #[test]
+    fn examining_leaves_no_program_behind() {
+        let before = crate::inspect::program_ids().unwrap();
+        let ours = trial::program(trial::Kind::RawTracepoint).unwrap();
+        let id = crate::inspect::object_id(std::os::fd::AsFd::as_fd(&ours)).unwrap();
+        assert!(!before.contains(&id));
+        drop(ours);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while crate::inspect::program_ids().unwrap().contains(&id) {
+            assert!(std::time::Instant::now() < end, "program {id} is still there");
+            std::thread::yield_now();
+        }
+    }
+}
