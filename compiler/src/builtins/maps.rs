@@ -4,7 +4,6 @@ use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::Ty;
 
 use super::{U64, call, pure};
-use crate::ir::OutputKind;
 use crate::lower::{Lower, Lowered, Val};
 use reel_lang::hir::{Expr, ExprKind, MapId};
 
@@ -50,15 +49,7 @@ pub(super) fn functions() -> Vec<Function> {
 
 pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
     match name {
-        "clear" | "zero" => {
-            let Some(Expr { kind: ExprKind::Map(map), .. }) = args.first() else {
-                return lower.cannot(expr.span, format!("`{name}` wants a map"));
-            };
-            lower.map(*map);
-            let kind = if name == "clear" { OutputKind::ClearMap(*map) } else { OutputKind::ZeroMap(*map) };
-            lower.emit(kind, &[], expr.span)?;
-            Ok(Val::Nothing)
-        }
+        "clear" | "zero" => super::output::kernel(lower, name, args, expr),
         "delete" | "has_key" => {
             let Some((map, key)) = entry(args) else {
                 return lower.cannot(expr.span, format!("`{name}` wants an entry of a map"));

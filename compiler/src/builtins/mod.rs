@@ -37,6 +37,8 @@ use crate::ir::{Arg, Inst, Reg, RegTy};
 use crate::lower::{Lower, Lowered, Val};
 
 pub(crate) use comm::COMM_LEN_BYTES;
+pub(crate) use maps::entry;
+pub(crate) use output::output;
 
 /// Lowers a value in a kernel clause.
 type KernelValue = fn(&mut Lower<'_>, &'static str, &Expr) -> Lowered<Val>;
@@ -59,7 +61,7 @@ const VALUES: &[(fn() -> Vec<Builtin>, KernelValue)] = &[
 /// The files that declare functions.
 const FUNCTIONS: &[(fn() -> Vec<Function>, KernelCall)] = &[
     (output::functions, output::kernel),
-    (exit::functions, exit::kernel),
+    (exit::functions, output::kernel),
     (maps::functions, maps::kernel),
     (aggregate::functions, native_only),
     (pointer::functions, pointer::kernel),

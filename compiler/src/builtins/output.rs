@@ -57,31 +57,47 @@ pub(super) fn functions() -> Vec<Function> {
 /// What `time()` prints by.
 const TIME_FORMAT: &str = "%H:%M:%S\n";
 
-pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
-    let text = |arg: Option<&Expr>| match arg.map(|arg| &arg.kind) {
-        Some(ExprKind::Str(text)) => Some(String::from_utf8_lossy(text).into_owned()),
+/// What a call that is sent to reel says, and the arguments that go with it; none for any other function.
+pub(crate) fn output<'a>(name: &str, args: &'a [Expr]) -> Option<(OutputKind, &'a [Expr])> {
+    let text = |arg: &Expr| match &arg.kind {
+        ExprKind::Str(text) => Some(String::from_utf8_lossy(text).into_owned()),
         _ => None,
     };
-    let (kind, rest) = match (name, args) {
-        ("time", args) => (OutputKind::Time(text(args.first()).unwrap_or_else(|| TIME_FORMAT.to_owned())), &[][..]),
-        ("print", [Expr { kind: ExprKind::Map(map), .. }, rest @ ..]) => {
-            lower.map(*map);
-            (OutputKind::PrintMap(*map), rest)
-        }
-        ("print", args) => (OutputKind::PrintValue, args),
-        (_, [format, rest @ ..]) => {
-            let Some(format) = text(Some(format)) else {
-                return lower.cannot(format.span, "a format is a text between quotes");
-            };
-            let kind = match name {
-                "errorf" => OutputKind::Errorf(format),
-                "warnf" => OutputKind::Warnf(format),
-                _ => OutputKind::Printf(format),
-            };
-            (kind, rest)
-        }
-        _ => return lower.cannot(expr.span, "there is no format"),
+    let map = |arg: &Expr| match arg.kind {
+        ExprKind::Map(map) => Some(map),
+        _ => None,
     };
+    let (first, rest) = match args.split_first() {
+        Some((first, rest)) => (Some(first), rest),
+        None => (None, args),
+    };
+    let kind = match (name, first) {
+        ("time", None) => OutputKind::Time(TIME_FORMAT.to_owned()),
+        ("time", Some(format)) => OutputKind::Time(text(format)?),
+        ("printf", Some(format)) => OutputKind::Printf(text(format)?),
+        ("errorf", Some(format)) => OutputKind::Errorf(text(format)?),
+        ("warnf", Some(format)) => OutputKind::Warnf(text(format)?),
+        ("clear", Some(arg)) => OutputKind::ClearMap(map(arg)?),
+        ("zero", Some(arg)) => OutputKind::ZeroMap(map(arg)?),
+        ("exit", _) => return Some((OutputKind::Exit, args)),
+        ("print", Some(arg)) => match map(arg) {
+            Some(map) => OutputKind::PrintMap(map),
+            None => return Some((OutputKind::PrintValue, args)),
+        },
+        _ => return None,
+    };
+    Some((kind, rest))
+}
+
+pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    let Some((kind, rest)) = output(name, args) else {
+        return lower.cannot(expr.span, format!("`{name}` wants other arguments"));
+    };
+    for arg in args {
+        if let ExprKind::Map(map) = &arg.kind {
+            lower.map(*map);
+        }
+    }
     lower.emit(kind, rest, expr.span)?;
     Ok(Val::Nothing)
 }

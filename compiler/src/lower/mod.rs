@@ -6,6 +6,7 @@
 
 mod build;
 mod kernel;
+mod native;
 
 pub mod shape;
 mod sizes;
@@ -13,6 +14,7 @@ mod tables;
 mod walk;
 
 pub use kernel::{Attach, KernelModule, Options, Program, kernel};
+pub use native::{NativeAction, NativeClause, NativeModule, native};
 pub use tables::{EVENTS, START};
 
 pub(crate) use kernel::{Lower, Val};

@@ -28,6 +28,8 @@ use super::tables::Tables;
 use super::{Lowered, walk};
 use crate::ir::Module;
 
+pub(crate) use condition::compare_op;
+pub(crate) use expr::arithmetic_op;
 pub(crate) use memory::{Place, Val};
 use vars::Slot;
 

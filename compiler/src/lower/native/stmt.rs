@@ -1,0 +1,140 @@
+//! Statements of native clauses.
+
+use reel_lang::hir::{Expr, MapId, Stmt, StmtKind, VarId};
+use reel_lang::span::Span;
+use reel_lang::ty::{Agg, IntTy, Ty};
+
+use super::Lower;
+use crate::ir::{BinaryOp, Block, CompareOp, HostOp, Inst, RegTy, Terminator, ValueTy};
+use crate::lower::Lowered;
+
+impl Lower<'_> {
+    pub(super) fn stmts(&mut self, stmts: &[Stmt]) -> Lowered<()> {
+        stmts.iter().try_for_each(|stmt| if self.b.is_open() { self.stmt(stmt) } else { Ok(()) })
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) -> Lowered<()> {
+        let span = stmt.span;
+        match &stmt.kind {
+            StmtKind::Assign { var, value } => {
+                let src = self.value(value)?;
+                self.set(*var, src, span);
+                Ok(())
+            }
+            StmtKind::MapSet { map, key, value } => self.update(*map, key, Some(value), HostOp::MapSet, span),
+            StmtKind::MapAdd { map, key, delta } => self.update(*map, key, Some(delta), HostOp::MapAdd, span),
+            StmtKind::MapAggregate { map, key, agg, value } => {
+                let agg = self.agreed(*map, *agg);
+                self.update(*map, key, value.as_ref(), |map| HostOp::MapAggregate(map, agg), span)
+            }
+            StmtKind::Expr(expr) => self.value(expr).map(|_| ()),
+            StmtKind::If { condition, then, otherwise } => self.if_else(condition, then, otherwise),
+            StmtKind::While { condition, body } => self.while_loop(condition, body),
+            StmtKind::ForRange { var, from, to, body } => self.for_range(*var, from, to, body, span),
+            StmtKind::Break => self.leave(span, |(_, end)| end),
+            StmtKind::Continue => self.leave(span, |(again, _)| again),
+            StmtKind::Return(_) => {
+                let zero = self.b.constant(RegTy::Int(IntTy::I64), 0, span);
+                self.b.end(Terminator::Return(zero));
+                Ok(())
+            }
+            // Whoever runs the rule asks for its actions one by one.
+            StmtKind::Action(_) => Ok(()),
+        }
+    }
+
+    fn set(&mut self, var: VarId, src: crate::ir::Reg, span: Span) {
+        if let Some(dst) = self.vars.get(var.0 as usize).copied() {
+            self.b.push(Inst::Copy { dst, src }, span);
+        }
+    }
+
+    /// The aggregation that all uses of a map agree on.
+    fn agreed(&self, map: MapId, agg: Agg) -> Agg {
+        match self.program.maps.iter().find(|known| known.id == map).map(|map| &map.value) {
+            Some(Ty::Agg(agreed)) => *agreed,
+            _ => agg,
+        }
+    }
+
+    fn update(
+        &mut self,
+        map: MapId,
+        key: &[Expr],
+        value: Option<&Expr>,
+        op: impl Fn(u32) -> HostOp,
+        span: Span,
+    ) -> Lowered<()> {
+        let mut args = self.values(key)?;
+        if let Some(value) = value {
+            args.push(self.value(value)?);
+        }
+        let map = self.map(map);
+        self.b.push(Inst::Host { dst: None, op: op(map), args }, span);
+        Ok(())
+    }
+
+    fn if_else(&mut self, condition: &Expr, then: &[Stmt], otherwise: &[Stmt]) -> Lowered<()> {
+        let (yes, no, end) = (self.b.block(), self.b.block(), self.b.block());
+        self.condition(condition, yes, no)?;
+        for (block, stmts) in [(yes, then), (no, otherwise)] {
+            self.b.at(block);
+            self.stmts(stmts)?;
+            self.b.jump(end);
+        }
+        self.b.at(end);
+        Ok(())
+    }
+
+    fn while_loop(&mut self, condition: &Expr, body: &[Stmt]) -> Lowered<()> {
+        let (again, inside, end) = (self.b.block(), self.b.block(), self.b.block());
+        self.b.jump(again);
+        self.b.at(again);
+        self.condition(condition, inside, end)?;
+        self.b.at(inside);
+        self.loops.push((again, end));
+        let done = self.stmts(body);
+        self.loops.pop();
+        done?;
+        self.b.jump(again);
+        self.b.at(end);
+        Ok(())
+    }
+
+    fn for_range(&mut self, var: VarId, from: &Expr, to: &Expr, body: &[Stmt], span: Span) -> Lowered<()> {
+        let ty = RegTy::Int(IntTy::I64);
+        let counter = self.b.reg(ty);
+        let from = self.number(from)?;
+        let src = self.b.cast(from, ty, span);
+        self.b.push(Inst::Copy { dst: counter, src }, span);
+        let to = self.number(to)?;
+        let to = self.b.cast(to, ty, span);
+        let (again, inside, next, end) = (self.b.block(), self.b.block(), self.b.block(), self.b.block());
+        self.b.jump(again);
+        self.b.at(again);
+        let more = self.b.compare(CompareOp::Lt, counter, to, span);
+        self.b.branch(more, inside, end);
+        self.b.at(inside);
+        let value = self.from_int(counter, ValueTy::Int, span);
+        self.set(var, value, span);
+        self.loops.push((next, end));
+        let done = self.stmts(body);
+        self.loops.pop();
+        done?;
+        self.b.jump(next);
+        self.b.at(next);
+        let src = self.b.binary_const(BinaryOp::Add, counter, 1, span);
+        self.b.push(Inst::Copy { dst: counter, src }, span);
+        self.b.jump(again);
+        self.b.at(end);
+        Ok(())
+    }
+
+    fn leave(&mut self, span: Span, to: impl Fn((Block, Block)) -> Block) -> Lowered<()> {
+        let Some(innermost) = self.loops.last().copied() else {
+            return self.cannot(span, "there is no loop to leave");
+        };
+        self.b.jump(to(innermost));
+        Ok(())
+    }
+}
