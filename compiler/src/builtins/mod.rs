@@ -40,13 +40,15 @@ pub(crate) use comm::COMM_LEN_BYTES;
 pub(crate) use maps::entry;
 pub(crate) use output::output;
 
+/// Declares the names of a file.
+type Declare<T> = fn() -> Vec<T>;
 /// Lowers a value in a kernel clause.
 type KernelValue = fn(&mut Lower<'_>, &'static str, &Expr) -> Lowered<Val>;
 /// Lowers a call in a kernel clause: name, arguments, the whole call.
 type KernelCall = fn(&mut Lower<'_>, &'static str, &[Expr], &Expr) -> Lowered<Val>;
 
 /// The files that declare values.
-const VALUES: &[(fn() -> Vec<Builtin>, KernelValue)] = &[
+const VALUES: &[(Declare<Builtin>, KernelValue)] = &[
     (process::values, process::kernel),
     (user::values, user::kernel),
     (comm::values, comm::kernel),
@@ -59,7 +61,7 @@ const VALUES: &[(fn() -> Vec<Builtin>, KernelValue)] = &[
 ];
 
 /// The files that declare functions.
-const FUNCTIONS: &[(fn() -> Vec<Function>, KernelCall)] = &[
+const FUNCTIONS: &[(Declare<Function>, KernelCall)] = &[
     (output::functions, output::kernel),
     (exit::functions, output::kernel),
     (maps::functions, maps::kernel),

@@ -19,7 +19,7 @@ impl Lower<'_> {
         let span = expr.span;
         if is_number(expr) {
             let src = self.number(expr)?;
-            return Ok(self.from_int(src, value_ty(&expr.ty), span));
+            return Ok(self.number_value(src, value_ty(&expr.ty), span));
         }
         match &expr.kind {
             ExprKind::Field(field) => {
@@ -72,7 +72,7 @@ impl Lower<'_> {
             ExprKind::Call { function, args } => self.call(function, args, expr),
             _ if is_bool(expr) => {
                 let src = self.boolean(expr)?;
-                Ok(self.from_int(src, ValueTy::Bool, span))
+                Ok(self.number_value(src, ValueTy::Bool, span))
             }
             _ => self.cannot(span, "only a kernel probe has such a value"),
         }
@@ -127,7 +127,7 @@ impl Lower<'_> {
         }
     }
 
-    pub(super) fn from_int(&mut self, src: Reg, ty: ValueTy, span: Span) -> Reg {
+    pub(super) fn number_value(&mut self, src: Reg, ty: ValueTy, span: Span) -> Reg {
         let dst = self.b.reg(RegTy::Value);
         self.b.push(Inst::FromInt { dst, src, ty }, span);
         dst
@@ -212,7 +212,7 @@ impl Lower<'_> {
             let map = self.map(map);
             let op = if function == "delete" { HostOp::MapDelete(map) } else { HostOp::MapHas(map) };
             let src = self.ask(op, args, span);
-            return Ok(self.from_int(src, ValueTy::Bool, span));
+            return Ok(self.number_value(src, ValueTy::Bool, span));
         }
         if let ("strftime", [_, nsecs]) = (function, args) {
             return self.value(nsecs);

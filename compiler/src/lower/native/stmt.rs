@@ -115,7 +115,7 @@ impl Lower<'_> {
         let more = self.b.compare(CompareOp::Lt, counter, to, span);
         self.b.branch(more, inside, end);
         self.b.at(inside);
-        let value = self.from_int(counter, ValueTy::Int, span);
+        let value = self.number_value(counter, ValueTy::Int, span);
         self.set(var, value, span);
         self.loops.push((next, end));
         let done = self.stmts(body);
