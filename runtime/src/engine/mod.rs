@@ -3,5 +3,8 @@
 //! [`maps`] reads the kernel's maps, [`printer`] turns what clauses emit into output. One thread runs one loop over kernel events,
 //! timers, signals and the end of the command; nothing here blocks a probe.
 
+pub mod attach;
+pub mod compile;
+pub mod environment;
 pub mod maps;
 pub mod printer;

@@ -1,0 +1,107 @@
+//! The stages of the compiler, in order, over the sources of one program.
+//!
+//! text -> [`front`] (syntax, names, types) -> [`kernel`] (IR, eBPF object). Every stage reports all that is wrong with it; the
+//! next one runs only where nothing is.
+
+use reel_compiler::bpf::{self, Object};
+use reel_compiler::lower::{self, KernelModule};
+use reel_lang::ast;
+use reel_lang::check::{self, Checked, Options};
+use reel_lang::diagnostic::Diagnostics;
+use reel_lang::diagnostic::render::{self, Colour};
+use reel_lang::env::Environment;
+use reel_lang::hir;
+use reel_lang::parse;
+use reel_lang::span::{FileId, SourceMap};
+use reel_probes::catalog::btf::{Btf, Kind};
+
+use super::attach;
+use crate::exit::{Exit, Failure};
+
+/// A program that is wrong: what its author is told.
+#[derive(Debug, Clone)]
+pub struct Faults(pub Diagnostics);
+
+/// Parses and checks the files of one program; stdlib's come first, as `options` says how many.
+///
+/// # Errors
+/// Every error of every file.
+pub fn front(
+    sources: &SourceMap,
+    files: &[FileId],
+    env: &dyn Environment,
+    options: &Options,
+) -> Result<(hir::Program, Diagnostics), Faults> {
+    let mut diagnostics = Diagnostics::new();
+    let mut programs: Vec<ast::Program> = Vec::new();
+    for &file in files {
+        let parsed = parse::parse(sources, file);
+        diagnostics.extend(parsed.diagnostics);
+        programs.push(parsed.program);
+    }
+    // What was parsed is checked too, so that a wrong name is not found only after a missing semicolon is mended.
+    let Checked { program, diagnostics: more } = check::check(&programs, env, options);
+    diagnostics.extend(more.iter().cloned());
+    match program {
+        Some(program) if !diagnostics.has_errors() => Ok((program, diagnostics)),
+        _ => Err(Faults(diagnostics)),
+    }
+}
+
+/// The kernel half of a program, ready to load.
+#[derive(Debug)]
+pub struct Kernel {
+    pub lowered: KernelModule,
+    pub object: Object,
+}
+
+/// Compiles the kernel clauses of a program to an object for the running kernel.
+///
+/// # Errors
+/// What cannot run in a kernel, or not in this one.
+pub fn kernel(
+    program: &hir::Program,
+    env: &dyn Environment,
+    lower: &lower::Options,
+    bpf: &bpf::Options,
+) -> Result<Kernel, Faults> {
+    let faults = |list: Vec<_>| {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.extend(list);
+        Faults(diagnostics)
+    };
+    let lowered = lower::kernel(program, env, lower).map_err(faults)?;
+    let programs: Vec<bpf::Program> = lowered.programs.iter().enumerate().map(attach::section).collect();
+    let mut object =
+        bpf::compile(&lowered.module, &programs, bpf).map_err(|error| faults(vec![error.diagnostic()]))?;
+    object.resolve(btf_id).map_err(|error| faults(vec![error.diagnostic()]))?;
+    Ok(Kernel { lowered, object })
+}
+
+/// The id of a function or struct in the running kernel's BTF.
+fn btf_id(kind: bpf::FixupKind, name: &str) -> Option<u32> {
+    let btf = Btf::kernel().ok()?;
+    match kind {
+        bpf::FixupKind::Kfunc => btf.function_id(name).map(|id| id.0),
+        bpf::FixupKind::Struct => btf.find(name, Kind::Struct).map(|ty| ty.id().0),
+    }
+}
+
+impl Faults {
+    /// The failure that ends a command, its text rendered as the terminal can show it.
+    pub fn failure(&self, sources: &SourceMap) -> Failure {
+        eprint_all(&self.0, sources);
+        let count = self.0.error_count();
+        let noun = if count == 1 { "error" } else { "errors" };
+        Failure::new(Exit::Usage, format!("the script has {count} {noun}"))
+    }
+}
+
+/// Shows diagnostics on standard error, coloured on a terminal.
+pub fn eprint_all(diagnostics: &Diagnostics, sources: &SourceMap) {
+    let colour = match anstream::AutoStream::choice(&std::io::stderr()) {
+        anstream::ColorChoice::Never => Colour::Never,
+        _ => Colour::Always,
+    };
+    eprint!("{}", render::text_all(diagnostics, sources, colour));
+}
