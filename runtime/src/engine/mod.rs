@@ -7,4 +7,7 @@ pub mod attach;
 pub mod compile;
 pub mod environment;
 pub mod maps;
+pub mod names;
 pub mod printer;
+pub mod session;
+pub mod signals;

@@ -1,0 +1,62 @@
+//! Ctrl-C and SIGTERM as something to wait for beside kernel events.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
+
+/// Signals that end a run, once each.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: UnixStream,
+    terminate: UnixStream,
+}
+
+/// A signal that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    Interrupt,
+    Terminate,
+}
+
+impl Signal {
+    /// Its number.
+    pub fn number(self) -> i32 {
+        match self {
+            Signal::Interrupt => SIGINT,
+            Signal::Terminate => SIGTERM,
+        }
+    }
+}
+
+impl Signals {
+    /// Takes over both signals of this process.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn take() -> io::Result<Signals> {
+        let channel = |signal| {
+            let (receive, send) = UnixStream::pair()?;
+            receive.set_nonblocking(true)?;
+            pipe::register(signal, send)?;
+            Ok::<_, io::Error>(receive)
+        };
+        Ok(Signals { interrupt: channel(SIGINT)?, terminate: channel(SIGTERM)? })
+    }
+
+    /// What to wait on.
+    pub fn fds(&self) -> [BorrowedFd<'_>; 2] {
+        [self.interrupt.as_fd(), self.terminate.as_fd()]
+    }
+
+    /// A signal that has arrived since the last call.
+    pub fn next(&mut self) -> Option<Signal> {
+        let mut byte = [0; 16];
+        if matches!(self.interrupt.read(&mut byte), Ok(n) if n > 0) {
+            return Some(Signal::Interrupt);
+        }
+        matches!(self.terminate.read(&mut byte), Ok(n) if n > 0).then_some(Signal::Terminate)
+    }
+}
