@@ -86,6 +86,13 @@ impl RingReader {
     }
 }
 
+impl AsFd for RingReader {
+    /// Readable when the ring was woken, or a watched descriptor is ready; [`RingReader::wait`] takes note of it.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
 impl fmt::Debug for RingReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RingReader").finish_non_exhaustive()

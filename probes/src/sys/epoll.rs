@@ -4,7 +4,7 @@
 //! its reader to sleep on, and a level-triggered wait would return at once for the waiting data.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 /// How many events one wait returns at most; more are returned by the next.
@@ -13,6 +13,12 @@ const MAX_EVENTS: usize = 16;
 /// An epoll instance, see epoll(7).
 #[derive(Debug)]
 pub(crate) struct Epoll(OwnedFd);
+
+impl AsFd for Epoll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl Epoll {
     pub(crate) fn new() -> io::Result<Self> {

@@ -1,10 +1,17 @@
 //! `reel FILE`, `reel -e PROG`: run a script.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::{Format, Outcome};
+use reel_compiler::bpf;
+use reel_lang::check::Options;
+use reel_lang::span::SourceMap;
+
+use super::{Format, Outcome, sources};
+use crate::engine::{self, compile, environment::Machine};
 use crate::exit::{Exit, Failure};
 
 #[derive(Debug, Parser)]
@@ -45,7 +52,55 @@ impl Args {
     }
 }
 
-/// Runs the command.
-pub fn run(_args: Args) -> Outcome {
-    Err(Failure::new(Exit::Usage, "this command is not built yet"))
+/// Runs the script.
+pub fn run(args: Args) -> Outcome {
+    let mut sources = SourceMap::new();
+    let files: Vec<PathBuf> = args.file.iter().filter(|_| args.expression.is_empty()).cloned().collect();
+    let ids = sources::read(&mut sources, &files, &args.expression)?;
+    let options = Options {
+        // With -e, what would be the file is the first parameter.
+        positional: positional(&args),
+        config: environment_config(),
+        allow_unsafe: args.allow_unsafe,
+        ..Options::default()
+    };
+    let machine = Machine::default();
+    let (program, warnings) =
+        compile::front(&sources, &ids, &machine, &options).map_err(|faults| faults.failure(&sources))?;
+    let kernel = compile::kernel(&program, &machine, &compile::kernel_options(), &bpf::Options::default())
+        .map_err(|faults| faults.failure(&sources))?;
+    if args.dry_run {
+        return Ok(Exit::Passed);
+    }
+    let out: Box<dyn Write> = match &args.output {
+        Some(path) => Box::new(BufWriter::new(
+            File::create(path)
+                .map_err(|error| Failure::new(Exit::Usage, format!("cannot write {}: {error}", path.display())))?,
+        )),
+        None => Box::new(BufWriter::new(std::io::stdout())),
+    };
+    engine::run::run(engine::run::Request {
+        sources: &sources,
+        program,
+        warnings,
+        kernel,
+        command: args.command,
+        out,
+        format: args.format,
+        is_quiet: args.quiet,
+    })
+}
+
+fn positional(args: &Args) -> Vec<String> {
+    let first = args.file.iter().filter(|_| !args.expression.is_empty()).map(|file| file.display().to_string());
+    first.chain(args.parameters.iter().cloned()).collect()
+}
+
+/// `BPFTRACE_MAX_STRLEN=64` sets `max_strlen`.
+fn environment_config() -> Vec<(String, String)> {
+    let named = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let name = name.to_str()?.strip_prefix("BPFTRACE_")?.to_ascii_lowercase();
+        Some((name, value.to_str()?.to_owned()))
+    };
+    std::env::vars_os().filter_map(named).collect()
 }

@@ -72,18 +72,30 @@ pub fn kernel(
     };
     let lowered = lower::kernel(program, env, lower).map_err(faults)?;
     let programs: Vec<bpf::Program> = lowered.programs.iter().enumerate().map(attach::section).collect();
-    let mut object =
-        bpf::compile(&lowered.module, &programs, bpf).map_err(|error| faults(vec![error.diagnostic()]))?;
+    let mut object = bpf::compile(&lowered.module, &programs, bpf).map_err(|error| faults(vec![error.diagnostic()]))?;
     object.resolve(btf_id).map_err(|error| faults(vec![error.diagnostic()]))?;
     Ok(Kernel { lowered, object })
+}
+
+/// What the running kernel offers to programs.
+pub fn kernel_options() -> lower::Options {
+    let has = |name| Btf::kernel().is_ok_and(|btf| btf.function_id(name).is_some());
+    lower::Options { rdonly_cast: has("bpf_rdonly_cast"), cookies: cookies_for_raw_tracepoints(), ..Default::default() }
+}
+
+/// Raw tracepoints have attach cookies since Linux 6.10, the last kind of program to get them.
+fn cookies_for_raw_tracepoints() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|word| word.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 10)
 }
 
 /// The id of a function or struct in the running kernel's BTF.
 fn btf_id(kind: bpf::FixupKind, name: &str) -> Option<u32> {
     let btf = Btf::kernel().ok()?;
     match kind {
-        bpf::FixupKind::Kfunc => btf.function_id(name).map(|id| id.0),
-        bpf::FixupKind::Struct => btf.find(name, Kind::Struct).map(|ty| ty.id().0),
+        bpf::FixupKind::Kfunc => btf.function_id(name).map(|id| id),
+        bpf::FixupKind::Struct => btf.find(name, Kind::Struct).map(|ty| ty.id),
     }
 }
 
@@ -100,8 +112,8 @@ impl Faults {
 /// Shows diagnostics on standard error, coloured on a terminal.
 pub fn eprint_all(diagnostics: &Diagnostics, sources: &SourceMap) {
     let colour = match anstream::AutoStream::choice(&std::io::stderr()) {
-        anstream::ColorChoice::Never => Colour::Never,
-        _ => Colour::Always,
+        anstream::ColorChoice::Never => Colour::Plain,
+        _ => Colour::Ansi,
     };
     eprint!("{}", render::text_all(diagnostics, sources, colour));
 }

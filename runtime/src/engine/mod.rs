@@ -9,5 +9,6 @@ pub mod environment;
 pub mod maps;
 pub mod names;
 pub mod printer;
+pub mod run;
 pub mod session;
 pub mod signals;

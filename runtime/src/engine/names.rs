@@ -25,7 +25,8 @@ impl Names for ProgramNames {
     }
 
     fn kernel_symbol(&self, address: u64) -> Option<String> {
-        let symbols = self.symbols.get_or_init(|| parse(&std::fs::read_to_string("/proc/kallsyms").unwrap_or_default()));
+        let symbols =
+            self.symbols.get_or_init(|| parse(&std::fs::read_to_string("/proc/kallsyms").unwrap_or_default()));
         let index = symbols.partition_point(|(start, _)| *start <= address).checked_sub(1)?;
         symbols.get(index).map(|(_, name)| name.clone())
     }

@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use reel_compiler::bpf::{LOST_EVENTS, diagnose};
 use reel_compiler::ir::{MapDef, Output};
+use reel_compiler::lower::{EVENTS, START};
 use reel_lang::hir::MapId;
 use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
 use reel_probes::load::{LoadError, Loaded};
 use reel_probes::maps::Map;
 use reel_probes::ringbuf::RingReader;
+use rustix::time::{ClockId, clock_gettime};
 
 use super::attach::{self, Hook};
 use super::compile::{Faults, Kernel};
 use crate::exit::{Exit, Failure};
 use crate::output::decode::decode;
 
-/// The name of the ring that records go to.
-const EVENTS: &str = "events";
 /// The name of the map that counts what had no room.
 const LOST: &str = "lost";
 
@@ -54,8 +54,18 @@ impl Session {
         };
         let mut session =
             Session { kernel, loaded, ring, begins: Vec::new(), ends: Vec::new(), timers: Vec::new(), attached: 0 };
+        session.set_start()?;
         session.attach(cgroup, sources)?;
         Ok(session)
+    }
+
+    /// Tells the program when it started, for `elapsed`.
+    fn set_start(&self) -> Result<(), Failure> {
+        let Ok(map) = self.loaded.map(START) else { return Ok(()) };
+        let now = clock_gettime(ClockId::Monotonic);
+        let now_ns = now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned();
+        let key = vec![0; map.key_len_bytes()];
+        map.update(&key, &now_ns.to_le_bytes()).map_err(|error| io_failure("set the time of start", &error))
     }
 
     fn attach(&mut self, cgroup: Option<&Path>, sources: &SourceMap) -> Result<(), Failure> {
@@ -139,8 +149,8 @@ impl Session {
     }
 
     /// The reader of the program's records, if it emits any.
-    pub fn ring(&mut self) -> Option<&mut RingReader> {
-        self.ring.as_mut()
+    pub fn ring(&self) -> Option<&RingReader> {
+        self.ring.as_ref()
     }
 
     /// Takes every record that waits, as output and values.
