@@ -22,6 +22,9 @@ pub use preprocess::RawDefine;
 /// The most times that the scanner guesses where a clause without its `}` was meant to end.
 const MAX_RECOVERIES: usize = 20;
 
+/// What some editors write before the text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// What the scanner found in one file.
 #[derive(Debug, Default)]
 pub struct Scan {
@@ -133,7 +136,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn run(&mut self) {
-        if self.masked.starts_with(b"#!") {
+        if self.text.starts_with(BYTE_ORDER_MARK) {
+            self.mask_to(BYTE_ORDER_MARK.len_utf8());
+        }
+        if self.masked[self.pos..].starts_with(b"#!") {
             self.mask_to(self.line_end(0));
         }
         loop {
