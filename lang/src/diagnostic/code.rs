@@ -74,8 +74,7 @@ codes! {
     Error 108 BAD_TARGET: "The left side of an assignment cannot be assigned to.";
     Error 109 PREPROCESSOR: "A preprocessor line is not understood, or not closed.";
     Error 110 BAD_HEADER: "A clause's header is badly written.";
-    Error 111 MISPLACED: "A construct stands where it is not allowed.";
-    Error 112 BAD_TEXT: "The text holds a character that no script can hold.";
+    Error 111 MISPLACED: "A config block or import stands after a clause, or a second config block.";
     Warning 150 INCLUDE_IGNORED: "An #include is not read: types come from the kernel's BTF.";
     Warning 151 DEFINE_IGNORED: "A #define whose value is not an expression is left out.";
     Error 201 UNKNOWN_NAME: "A name means nothing here.";

@@ -32,6 +32,7 @@ pub(super) fn lower(lower: &mut Lower<'_>, raw: &RawItem, program: &mut Program)
         RawKind::Config => Rule::config_entry,
         RawKind::CDef | RawKind::Typedef => Rule::c_entry,
     };
+    lower.check_place(rule, span, program);
     let Some(pairs) = lower.parse_range(rule, raw.range.clone()) else {
         return;
     };
@@ -96,6 +97,24 @@ impl Lower<'_> {
         let body = pairs.and_then(|mut pairs| pairs.next()).map(|pair| self.block(pair));
         let is_whole = !has_predicate || predicate.is_some();
         Some(Clause { headers: headers?, predicate, body: body.filter(|_| is_whole)?, span })
+    }
+
+    /// A script's settings and imports come before all that they have an effect on.
+    fn check_place(&mut self, rule: Rule, span: Span, program: &Program) {
+        let word = match rule {
+            Rule::config_entry => "config",
+            Rule::import_entry => "import",
+            _ => return,
+        };
+        let span = Span { end: span.start + word.len() as u32, ..span };
+        if let Some(first) = program.items.first() {
+            let diagnostic = Diagnostic::new(code::MISPLACED, span, format!("`{word}` stands after the first clause"));
+            let first = Span { end: first.span().start + 1, ..first.span() };
+            self.report(diagnostic.secondary(first, "the first clause").hint("move it to the top of the file"));
+        } else if let (Rule::config_entry, Some(entry)) = (rule, program.config.first()) {
+            let diagnostic = Diagnostic::new(code::MISPLACED, span, "a second `config` block");
+            self.report(diagnostic.secondary(entry.span, "the first block").hint("put all settings in one block"));
+        }
     }
 
     fn headless(&mut self, raw: &RawItem, at: usize, in_predicate: bool) {

@@ -4,12 +4,14 @@
 //! hides another. [`parse`] always returns a tree: what could not be read is left out, and every such place has an error.
 //! The only module that names pest, whose rule names never reach a user ([`error`] translates them).
 
+mod chain;
 pub(crate) mod condition;
 mod error;
 mod expr;
 mod header;
 mod item;
 mod literal;
+mod primary;
 mod stmt;
 mod ty;
 

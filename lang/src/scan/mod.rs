@@ -7,7 +7,9 @@
 //! Its result is a *masked* copy of the text: as long as the original, with comments, preprocessor lines and the
 //! branches not taken turned into spaces. So offsets stay true, and the grammar needs no rule for comments.
 
+mod brackets;
 mod clause;
+mod items;
 pub mod limits;
 mod preprocess;
 
@@ -15,12 +17,9 @@ use std::ops::Range;
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::span::{FileId, MAX_FILE_LEN_BYTES, Span};
-use limits::{MAX_CLAUSE_LEN_BYTES, MAX_LINE_LEN_BYTES, MAX_OPEN, Nesting};
+use limits::{MAX_LINE_LEN_BYTES, Nesting};
 use preprocess::Preprocessor;
 pub use preprocess::RawDefine;
-
-/// The most times that the scanner guesses where a clause without its `}` was meant to end.
-const MAX_RECOVERIES: usize = 20;
 
 /// What some editors write before the text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -256,163 +255,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn open(&mut self, bracket: u8) {
-        self.nesting.open(bracket, self.pos);
-        self.check_depth(self.pos);
-        self.pos += 1;
-    }
-
-    fn check_depth(&mut self, at: usize) {
-        if self.broken || !self.nesting.is_too_deep() {
-            return;
-        }
-        let message = format!("more than {MAX_OPEN} brackets, conditions and `?` are open here");
-        let diagnostic = Diagnostic::new(code::TOO_DEEP, Span::new(self.file, at, at + 1), message);
-        self.report(diagnostic.hint("name a part of it with `let $x = ...;`"));
-        self.broken = true;
-    }
-
-    fn close(&mut self, bracket: u8) {
-        let wanted = opening(bracket);
-        self.drop_unclosed(bracket, wanted);
-        if self.nesting.innermost().is_some_and(|open| open.bracket == wanted) {
-            self.nesting.close();
-        } else {
-            self.report_unmatched(bracket);
-        }
-        self.pos += 1;
-        let is_top = self.nesting.brackets() == 0;
-        // An attribute's `)` ends a struct whose `}` is behind; `item_kind` is set by that `}`.
-        let may_end = bracket == b'}' || (bracket == b')' && self.item_kind == Some(RawKind::CDef));
-        if is_top && may_end && !self.goes_on() {
-            self.end_item(self.pos);
-        }
-    }
-
-    /// Takes back brackets that a closing one of another kind shows to be unclosed: `}` ends any `(`.
-    fn drop_unclosed(&mut self, bracket: u8, wanted: u8) {
-        while let Some(open) = self.nesting.innermost() {
-            let is_inner = open.bracket != wanted && self.nesting.is_open(wanted) && open.bracket != b'{';
-            if !is_inner {
-                return;
-            }
-            self.nesting.close();
-            if !self.broken {
-                let here = Span::new(self.file, self.pos, self.pos + 1);
-                self.report_unclosed(open.bracket, open.at, here, &format!("`{}`", bracket as char));
-            }
-        }
-    }
-
-    fn report_unmatched(&mut self, bracket: u8) {
-        if self.broken {
-            return;
-        }
-        let here = Span::new(self.file, self.pos, self.pos + 1);
-        let message = format!("`{}` closes nothing", bracket as char);
-        self.report(Diagnostic::new(code::UNMATCHED, here, message).hint("remove it, or open a bracket before it"));
-        if self.item_start == Some(self.pos) {
-            // Nothing but the bracket: the next item is whole.
-            self.masked[self.pos] = b' ';
-            self.item_start = None;
-        } else {
-            self.broken = true;
-        }
-    }
-
-    /// Tells whether the current item goes on after a closing bracket: to its `;`, to a struct's attributes, or because
-    /// the brace ended a block expression in a predicate.
-    fn goes_on(&mut self) -> bool {
-        let Some(start) = self.item_start else {
-            return false;
-        };
-        let kind = self.item_kind.get_or_insert_with(|| clause::kind(&self.masked, start));
-        let rest = clause::after_comments(&self.masked[self.pos..]);
-        match kind {
-            RawKind::Noise | RawKind::MapDecl | RawKind::Typedef => true,
-            RawKind::CDef => rest.starts_with(b"__"),
-            RawKind::Headless { .. } => rest.first().is_some_and(|first| b"/&|=!<>+-%?^".contains(first)),
-            _ => false,
-        }
-    }
-
-    fn end_item(&mut self, end: usize) {
-        let Some(start) = self.item_start.take() else {
-            return;
-        };
-        self.nesting.reset();
-        self.item_kind = None;
-        let broken = std::mem::take(&mut self.broken);
-        if broken {
-            // Its brackets say nothing about where it was meant to end.
-            self.go_back(start, end);
-            return;
-        }
-        if self.masked[start..end] == *b";" {
-            return;
-        }
-        if end - start > MAX_CLAUSE_LEN_BYTES {
-            let message = format!("this clause has {} bytes, and the limit is {MAX_CLAUSE_LEN_BYTES}", end - start);
-            self.report(Diagnostic::new(code::TOO_LARGE, Span::new(self.file, start, start + 1), message));
-            return;
-        }
-        let (kind, end) = match clause::kind(&self.masked, start) {
-            RawKind::Headless { .. } => self.split_clause(start..end),
-            kind => (kind, end),
-        };
-        self.scan.items.push(RawItem { kind, range: start..end });
-    }
-
-    /// Splits a clause. One that has no body has swallowed what follows.
-    fn split_clause(&mut self, range: Range<usize>) -> (RawKind, usize) {
-        let kind = clause::split(&self.masked, range.clone());
-        let is_whole = !matches!(kind, RawKind::Headless { .. });
-        match if is_whole { None } else { self.go_back(range.start, range.end) } {
-            Some(next) => (clause::split(&self.masked, range.start..next), next),
-            None => (kind, range.end),
-        }
-    }
-
-    /// Goes back to the first line of a faulty item that looks like an item of its own, and returns its offset. What was
-    /// reported from there on is taken back, because it will be found again, or not be a fault.
-    fn go_back(&mut self, start: usize, end: usize) -> Option<usize> {
-        let next = clause::next_item_line(&self.masked[..end], start)?;
-        if self.recoveries >= MAX_RECOVERIES {
-            return None;
-        }
-        self.recoveries += 1;
-        self.pos = next;
-        self.scan.diagnostics.retain(|d| (d.span.start as usize) < next);
-        let is_told = self.scan.diagnostics.iter().any(|d| d.span.start as usize >= start);
-        if let Some((bracket, at)) = clause::last_open(&self.masked[start..next]).filter(|_| !is_told) {
-            let before = self.masked[..next].trim_ascii_end().len();
-            self.report_unclosed(bracket, start + at, Span::point(self.file, before), "the next clause");
-            self.broken = false;
-        }
-        Some(next)
-    }
-
-    /// Ends the item that reaches the end of the file. Where that made the scanner go back, there is more to scan.
-    fn end_of_file(&mut self) {
-        if self.item_start.is_none() {
-            return;
-        }
-        let end = self.masked.trim_ascii_end().len();
-        if let Some(open) = self.nesting.innermost().filter(|_| !self.broken) {
-            self.report_unclosed(open.bracket, open.at, Span::point(self.file, end), "the end of the file");
-        }
-        self.end_item(end);
-    }
-
-    fn report_unclosed(&mut self, bracket: u8, at: usize, here: Span, found: &str) {
-        let closer = format!("`{}`", closing(bracket) as char);
-        let diagnostic = Diagnostic::expected(code::UNCLOSED, here, closer.as_str(), found)
-            .secondary(Span::new(self.file, at, at + 1), "opened here")
-            .hint(format!("close it with {closer}"));
-        self.report(diagnostic);
-        self.broken = true;
-    }
-
     fn directive(&mut self) {
         let start = self.pos;
         let mut end = self.line_end(start);
@@ -432,6 +274,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Adds a fault.
     fn report(&mut self, diagnostic: Diagnostic) {
         self.scan.diagnostics.push(diagnostic);
     }
@@ -449,21 +292,5 @@ impl<'a> Scanner<'a> {
     fn is_first_on_line(&self) -> bool {
         let before = &self.masked[..self.pos];
         before.iter().rev().find(|b| !matches!(b, b' ' | b'\t' | b'\r')).is_none_or(|b| *b == b'\n')
-    }
-}
-
-fn opening(bracket: u8) -> u8 {
-    match bracket {
-        b')' => b'(',
-        b']' => b'[',
-        _ => b'{',
-    }
-}
-
-fn closing(bracket: u8) -> u8 {
-    match bracket {
-        b'(' => b')',
-        b'[' => b']',
-        _ => b'}',
     }
 }
