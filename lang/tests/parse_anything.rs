@@ -124,7 +124,7 @@ fn odd_texts_do_no_harm() {
     ];
     odd.into_iter().for_each(check);
     for seed in seeds() {
-        for (at, _) in seed.char_indices().step_by(7) {
+        for (at, _) in seed.char_indices().step_by(53) {
             check(&seed[..at]);
         }
     }
