@@ -4,6 +4,7 @@ pub mod bpf;
 pub mod builtins;
 pub mod eval;
 pub mod ir;
+pub mod jit;
 pub mod lower;
 pub mod native;
 pub mod plan;

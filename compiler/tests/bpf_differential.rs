@@ -1,4 +1,4 @@
-//! Random functions give the same answer in the evaluator, in rbpf and in the kernel.
+//! Random functions give the same answer in the evaluator, as native code, in rbpf and in the kernel.
 //!
 //! The kernel's answer has 32 bits, so those are compared; functions fold all they computed into them. rbpf runs the ones
 //! that call no helper. `REEL_FUZZ_SEEDS=N` runs more than the usual number.
@@ -12,6 +12,7 @@ use reel_compiler::bpf::insn::{Alu, CALL, EXIT, Insn};
 use reel_compiler::bpf::{self, Options, Program};
 use reel_compiler::eval::Evaluator;
 use reel_compiler::ir::{Module, verify::verify};
+use reel_compiler::jit::{Native, Record};
 use reel_compiler::native::host::Recorder;
 
 /// `dst = -dst`.
@@ -25,6 +26,12 @@ fn evaluate(module: &Module, inputs: &[u64; INPUTS]) -> u32 {
     let module = random::with_inputs(module, inputs);
     let mut host = Recorder::new(&module);
     Evaluator::new(&module).unwrap().call(0, &[], &mut host).unwrap() as u32
+}
+
+fn run_natively(module: &Module, inputs: &[u64; INPUTS]) -> u32 {
+    let module = random::with_inputs(module, inputs);
+    let mut host = Recorder::new(&module);
+    Native::compile(&module).unwrap().call(0, &Record::new(), &mut host) as u32
 }
 
 fn interpret(code: &bpf::ProgramCode, inputs: &[u64; INPUTS]) -> u32 {
@@ -55,6 +62,7 @@ fn check(seed: u64, with_buffers: bool, can_load: bool) {
     for _ in 0..RUNS {
         let inputs: [u64; INPUTS] = std::array::from_fn(|_| random.number());
         let wanted = evaluate(&module, &inputs);
+        assert_eq!(run_natively(&module, &inputs), wanted, "native code, {inputs:?}, {}", listing());
         if suits_rbpf {
             assert_eq!(interpret(code, &inputs), wanted, "rbpf, {inputs:?}, {}", listing());
         }

@@ -1,6 +1,5 @@
 //! Instructions on values.
 
-use std::cmp::Ordering;
 use std::rc::Rc;
 
 use reel_lang::value::Value;
@@ -96,10 +95,7 @@ impl<'a> Frame<'a, '_> {
             }
             Inst::CompareInt { op, dst, value, number } => {
                 let number = int_view(self.int(*number).signed, self.scalar(*number));
-                let held = self.held(*value);
-                let order: Option<Ordering> = number::compare(held.view(), number);
-                let unordered = *op == crate::ir::CompareOp::Ne;
-                (*dst, u64::from(order.map_or(unordered, |order| equal::holds(*op, order))))
+                (*dst, u64::from(equal::compare_number(*op, self.held(*value).view(), number)))
             }
             Inst::Matches { dst, value, pattern } => {
                 let matcher = self.prepared.patterns.get(pattern.0 as usize);

@@ -70,6 +70,14 @@ pub fn compare(op: CompareOp, left: View<'_>, right: View<'_>) -> bool {
     }
 }
 
+/// Compares a value with a number: a value that is none is unequal to it, and has no order.
+pub fn compare_number(op: CompareOp, value: View<'_>, number: View<'_>) -> bool {
+    match number::compare(value, number) {
+        Some(order) => holds(op, order),
+        None => op == CompareOp::Ne,
+    }
+}
+
 /// The order of two values of one kind that has an order.
 pub fn order(left: View<'_>, right: View<'_>) -> Option<Ordering> {
     match (left, right) {
