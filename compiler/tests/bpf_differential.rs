@@ -13,7 +13,9 @@ use reel_compiler::bpf::{self, Options, Program};
 use reel_compiler::eval::Evaluator;
 use reel_compiler::ir::{Module, verify::verify};
 use reel_compiler::jit::{Native, Record};
+use reel_compiler::native::View;
 use reel_compiler::native::host::Recorder;
+use reel_lang::value::Value;
 
 /// `dst = -dst`.
 const NEG: u8 = Alu::Neg as u8 | 0x07;
@@ -22,16 +24,27 @@ const SEEDS: u64 = 150;
 /// Sets of inputs tried on each function.
 const RUNS: usize = 8;
 
-fn evaluate(module: &Module, inputs: &[u64; INPUTS]) -> u32 {
-    let module = random::with_inputs(module, inputs);
-    let mut host = Recorder::new(&module);
-    Evaluator::new(&module).unwrap().call(0, &[], &mut host).unwrap() as u32
+/// What a function gives as native code and in the evaluator, with the inputs as fields of a message.
+struct Natively {
+    module: Module,
+    native: Native,
 }
 
-fn run_natively(module: &Module, inputs: &[u64; INPUTS]) -> u32 {
-    let module = random::with_inputs(module, inputs);
-    let mut host = Recorder::new(&module);
-    Native::compile(&module).unwrap().call(0, &Record::new(), &mut host) as u32
+impl Natively {
+    fn new(module: &Module) -> Natively {
+        let module = random::with_fields(module);
+        let native = Native::compile(&module).unwrap_or_else(|error| panic!("{error}\n{module}"));
+        Natively { module, native }
+    }
+
+    fn run(&self, inputs: &[u64; INPUTS]) -> [u32; 2] {
+        let fields = inputs.map(Value::from);
+        let mut host = Recorder::new(&self.module);
+        let views = fields.each_ref().map(View::of);
+        let evaluated = Evaluator::new(&self.module).unwrap().call(0, &views, &mut host).unwrap();
+        let compiled = self.native.call(0, &Record::of(&fields), &mut host);
+        [evaluated as u32, compiled as u32]
+    }
 }
 
 fn interpret(code: &bpf::ProgramCode, inputs: &[u64; INPUTS]) -> u32 {
@@ -58,11 +71,12 @@ fn check(seed: u64, with_buffers: bool, can_load: bool) {
     let suits_rbpf = code.insns.iter().all(suits_rbpf);
     let loaded = can_load
         .then(|| kernel::load(&object, 0, kernel::RAW_TRACEPOINT).unwrap_or_else(|log| panic!("{}\n{log}", listing())));
+    let natively = Natively::new(&module);
     let mut random = Random::new(seed ^ 0xabcd);
     for _ in 0..RUNS {
         let inputs: [u64; INPUTS] = std::array::from_fn(|_| random.number());
-        let wanted = evaluate(&module, &inputs);
-        assert_eq!(run_natively(&module, &inputs), wanted, "native code, {inputs:?}, {}", listing());
+        let [wanted, compiled] = natively.run(&inputs);
+        assert_eq!(compiled, wanted, "native code, {inputs:?}, {}", listing());
         if suits_rbpf {
             assert_eq!(interpret(code, &inputs), wanted, "rbpf, {inputs:?}, {}", listing());
         }

@@ -53,7 +53,7 @@ impl Translator<'_, '_> {
                 self.helper(runtime::PATH, &[path, low, high, out]);
                 self.take_out(*dst);
             }
-            Inst::ToInt { dst, value } => self.to_int(*dst, *value),
+            Inst::ToInt { dst, value } => self.number_of(*dst, *value),
             Inst::FromInt { dst, src, ty } => {
                 let words = self.value_of(*src, *ty);
                 self.set_words(*dst, words);
@@ -202,7 +202,7 @@ impl Translator<'_, '_> {
         self.fast_or_slow(inline, fast, slow)
     }
 
-    fn to_int(&mut self, dst: Reg, value: Reg) {
+    fn number_of(&mut self, dst: Reg, value: Reg) {
         let [low, high] = self.words(value);
         let inline = self.is_number(low);
         let slow = |this: &mut Self| this.helper(runtime::TO_INT, &[low, high]);

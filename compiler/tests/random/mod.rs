@@ -1,10 +1,11 @@
 //! Random well-typed IR functions, the same for the same seed.
 //!
 //! A function takes [`INPUTS`] numbers, computes with them in straight lines, branches, bounded loops and buffers, and
-//! returns a digest of everything it has. The inputs are its first instructions: constants for an engine that has no
-//! context, reads of it for the kernel. Types hold by construction, and every register is written first.
+//! returns a digest of everything it has. The inputs are its first instructions: reads of the context for the kernel,
+//! fields of a message for native code. Types hold by construction, and every register is written first.
 
 use reel_compiler::ir::*;
+use reel_lang::schema::FieldId;
 use reel_lang::span::Span;
 use reel_lang::ty::IntTy;
 
@@ -95,12 +96,20 @@ pub fn module(seed: u64, with_buffers: bool) -> Module {
     Module { functions: vec![function], data, ..Module::default() }
 }
 
-/// Replaces the inputs by constants.
-pub fn with_inputs(module: &Module, inputs: &[u64; INPUTS]) -> Module {
+/// Takes the inputs from the first fields of a message instead of the context.
+pub fn with_fields(module: &Module) -> Module {
     let mut module = module.clone();
-    for (input, (inst, _)) in inputs.iter().zip(&mut module.functions[0].blocks[0].insts) {
-        if let Inst::Context { dst, .. } = inst {
-            *inst = Inst::Const { dst: *dst, value: *input as i64 };
+    let function = &mut module.functions[0];
+    let value = Reg(function.regs.len() as u32);
+    function.regs.push(RegTy::Value);
+    let start = std::mem::take(&mut function.blocks[0].insts);
+    for (inst, span) in start {
+        match inst {
+            Inst::Context { dst, offset } => {
+                let field = Inst::Field { dst: value, field: FieldId(offset / 8) };
+                function.blocks[0].insts.extend([(field, span), (Inst::ToInt { dst, value }, span)]);
+            }
+            other => function.blocks[0].insts.push((other, span)),
         }
     }
     module

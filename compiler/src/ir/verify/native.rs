@@ -8,7 +8,12 @@ use super::operands::{Check, Checker};
 
 pub(super) fn check(checker: &Checker<'_>, inst: &Inst) -> Check {
     match inst {
-        Inst::Field { dst, .. } => checker.value(*dst),
+        Inst::Field { dst, field } => {
+            if field.0 as usize >= super::MAX_ITEMS {
+                return Err(format!("{field} does not exist"));
+            }
+            checker.value(*dst)
+        }
         Inst::Text { dst, data } => {
             checker.data(*data)?;
             checker.value(*dst)
