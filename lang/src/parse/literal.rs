@@ -3,6 +3,8 @@
 //! Numbers follow bpftrace: decimal, hexadecimal, octal with a leading 0, `1e6`, `_` between digits, C suffixes, duration
 //! units; and LANGUAGE.md adds sizes, decimals and percentages. Strings know `\n \t \r \" \\ \0nn \xnn`.
 
+use std::ops::Range;
+
 use crate::ast::{DurationUnit, ExprKind, IntSuffix, SizeUnit};
 
 /// A duration is an int64 of nanoseconds.
@@ -120,49 +122,57 @@ fn with_suffix(text: &str, value: u64, suffix: &str) -> Result<ExprKind, Literal
     Ok(ExprKind::Int { value, suffix: IntSuffix { unsigned: unsigned == 1, longs: longs as u8 } })
 }
 
-/// Reads a string token with its quotes. The error also says where in the token, in bytes.
-pub(super) fn string(token: &str) -> Result<Vec<u8>, (LiteralError, usize)> {
-    let inner = token.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(token).as_bytes();
+/// A bad escape: what is wrong with it, and its bytes in the token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct EscapeError {
+    pub(super) fault: LiteralError,
+    pub(super) range: Range<usize>,
+}
+
+/// Reads a string token with its quotes.
+pub(super) fn string(token: &str) -> Result<Vec<u8>, EscapeError> {
+    let inner = token.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(token);
     let mut out = Vec::with_capacity(inner.len());
-    let mut at = 0;
-    while let Some(&byte) = inner.get(at) {
-        if byte != b'\\' {
-            out.push(byte);
-            at += 1;
-            continue;
-        }
-        let (value, len) = escape(&inner[at..]).map_err(|e| (e, at + 1))?;
+    let mut rest = inner;
+    while let Some(at) = rest.find('\\') {
+        out.extend(&rest.as_bytes()[..at]);
+        rest = &rest[at..];
+        let start = 1 + inner.len() - rest.len();
+        let (value, len) = escape(rest).map_err(|fault| {
+            let len = rest.chars().take(2).map(char::len_utf8).sum::<usize>();
+            EscapeError { fault, range: start..start + len }
+        })?;
         out.extend(value);
-        at += len;
+        rest = &rest[len..];
     }
+    out.extend(rest.as_bytes());
     Ok(out)
 }
 
-/// Reads one escape; returns its byte, if it makes one, and its length.
-fn escape(text: &[u8]) -> Result<(Option<u8>, usize), LiteralError> {
+/// Reads the escape at the start of a text; returns its byte, if it makes one, and its length.
+fn escape(text: &str) -> Result<(Option<u8>, usize), LiteralError> {
     let simple = |byte| Ok((Some(byte), 2));
-    match text.get(1) {
-        Some(b'n') => simple(b'\n'),
-        Some(b't') => simple(b'\t'),
-        Some(b'r') => simple(b'\r'),
-        Some(b'"') => simple(b'"'),
-        Some(b'\\') => simple(b'\\'),
-        Some(b'\n') => Ok((None, 2)),
-        Some(b'x') => coded(&text[2..], 2, 16, "two hexadecimal digits follow `\\x`"),
-        Some(b'0'..=b'7') => coded(&text[1..], 3, 8, "at most three octal digits follow `\\`"),
+    match text.chars().nth(1) {
+        Some('n') => simple(b'\n'),
+        Some('t') => simple(b'\t'),
+        Some('r') => simple(b'\r'),
+        Some('"') => simple(b'"'),
+        Some('\\') => simple(b'\\'),
+        Some('\n') => Ok((None, 2)),
+        Some('x') => coded(&text[2..], 2, 16, "two hexadecimal digits follow `\\x`"),
+        Some('0'..='7') => coded(&text[1..], 3, 8, "at most three octal digits follow `\\`"),
         other => {
-            let shown = other.map_or(String::new(), |b| char::from(*b).to_string());
+            let shown = other.map_or(String::new(), String::from);
             let hint = "known escapes are \\n \\t \\r \\\" \\\\ \\0nn \\xnn; write `\\\\` for a backslash";
             error(format!("`\\{shown}` means nothing in a string"), hint)
         }
     }
 }
 
-fn coded(digits: &[u8], most: usize, radix: u32, hint: &'static str) -> Result<(Option<u8>, usize), LiteralError> {
-    let len = digits.iter().take(most).take_while(|b| char::from(**b).is_digit(radix)).count();
-    let text = String::from_utf8_lossy(&digits[..len]);
+fn coded(text: &str, most: usize, radix: u32, hint: &'static str) -> Result<(Option<u8>, usize), LiteralError> {
+    let len = text.chars().take(most).take_while(|c| c.is_digit(radix)).count();
     let prefix_len = if radix == 16 { 2 } else { 1 };
-    match u8::from_str_radix(&text, radix) {
+    match u8::from_str_radix(&text[..len], radix) {
         Ok(value) => Ok((Some(value), prefix_len + len)),
         Err(_) => error("this escape is not a byte".to_owned(), hint),
     }
@@ -226,6 +236,8 @@ mod tests {
         assert_eq!(string(r#""\0""#), Ok(vec![0]));
         assert!(string(r#""\d""#).is_err());
         assert!(string(r#""\777""#).is_err());
+        let range = string(r#""ä\ö""#).map_err(|e| e.range);
+        assert_eq!(range, Err(3..6));
         assert_eq!(regex(r#""^\d+\.\"$""#), "^\\d+\\.\"$");
     }
 }

@@ -55,10 +55,11 @@ impl Lower<'_> {
 
     /// Lowers a string token to its bytes; a bad escape is reported and left out.
     pub(super) fn string(&mut self, pair: &Pair<'_, Rule>) -> Vec<u8> {
-        literal::string(pair.as_str()).unwrap_or_else(|(fault, at)| {
-            let start = self.base + pair.as_span().start() + at;
-            let mut diagnostic = Diagnostic::new(code::BAD_STRING, self.span_at(start..start + 2), fault.message);
-            diagnostic.hint = fault.hint.map(str::to_owned);
+        literal::string(pair.as_str()).unwrap_or_else(|error| {
+            let token = self.base + pair.as_span().start();
+            let span = self.span_at(token + error.range.start..token + error.range.end);
+            let mut diagnostic = Diagnostic::new(code::BAD_STRING, span, error.fault.message);
+            diagnostic.hint = error.fault.hint.map(str::to_owned);
             self.report(diagnostic);
             Vec::new()
         })
