@@ -40,7 +40,16 @@ fn slots(schema: &Schema) -> String {
     for side in [Side::Request, Side::Response] {
         let _ = writeln!(text, "/// Slots of a {}'s fields.\n#[allow(dead_code)]\npub mod {0} {{", side.name());
         text.push_str("    use reel_lang::schema::FieldId;\n");
-        for field in schema.fields.iter().filter(|field| field.side == Some(side)) {
+        let own = || schema.fields.iter().filter(|field| field.side == Some(side));
+        let first = own().map(|field| field.id.0).min().unwrap_or_default();
+        let last = own().map(|field| field.id.0).max().unwrap_or_default();
+        let _ = writeln!(text, "    /// The slot of the first field.\n    pub const FIRST: u32 = {first};");
+        let _ = writeln!(
+            text,
+            "    /// From the first field to the last.\n    pub const COUNT: usize = {};",
+            last + 1 - first
+        );
+        for field in own() {
             text.push_str(&slot(field));
         }
         text.push_str("}\n");

@@ -126,6 +126,7 @@ impl Codec for HttpCodec {
         let may_be_whole = match progress.head {
             Some((len, framing)) => framing.end(input, len, rest, &mut progress.chunks)?.is_some(),
             // A head ends with a line's end, so one more is needed to look again.
+            None if progress.searched == 0 => true,
             None => memchr::memchr(b'\n', input.get(progress.searched..).unwrap_or_default()).is_some(),
         };
         if !may_be_whole {

@@ -39,7 +39,9 @@ impl Demand {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     pub side: Side,
-    /// The protocol's own fields, by slot number less [`conn::COUNT`]; those of the other side are nil.
+    /// The slot number of the side's first field.
+    first: u32,
+    /// The side's own fields, from the first.
     pub fields: Vec<Value>,
     /// The bytes on the wire, kept where encoding the fields would not give the same bytes again.
     pub exact: Option<Bytes>,
@@ -50,19 +52,27 @@ pub struct Message {
 impl Message {
     /// Makes an empty message of a schema.
     pub fn new(schema: &Schema, side: Side) -> Self {
-        let own = schema.slots().saturating_sub(conn::COUNT as usize);
-        Message { side, fields: vec![Value::Nil; own], exact: None, wire_len: 0 }
+        let mut own = schema.fields.iter().filter(|field| field.side == Some(side)).map(|field| field.id.0);
+        let first = own.next().unwrap_or(conn::COUNT);
+        let last = own.next_back().unwrap_or(first);
+        Message::sized(side, first, (last.saturating_sub(first) as usize).saturating_add(1))
     }
 
-    /// Reads a field of the protocol; nil for a connection field, which the connection knows.
+    /// Makes an empty message whose fields are these slots.
+    pub(crate) fn sized(side: Side, first: u32, count: usize) -> Self {
+        let fields = std::iter::repeat_with(Value::default).take(count).collect();
+        Message { side, first, fields, exact: None, wire_len: 0 }
+    }
+
+    /// Reads a field; nil for one that is not this side's own.
     pub fn field(&self, id: FieldId) -> &Value {
         const NIL: &Value = &Value::Nil;
-        id.0.checked_sub(conn::COUNT).and_then(|i| self.fields.get(i as usize)).unwrap_or(NIL)
+        id.0.checked_sub(self.first).and_then(|i| self.fields.get(i as usize)).unwrap_or(NIL)
     }
 
-    /// Writes a field of the protocol; a field that the schema lacks is left alone.
+    /// Writes a field; one that is not this side's own is left alone.
     pub fn put(&mut self, id: FieldId, value: Value) {
-        if let Some(slot) = id.0.checked_sub(conn::COUNT).and_then(|i| self.fields.get_mut(i as usize)) {
+        if let Some(slot) = id.0.checked_sub(self.first).and_then(|i| self.fields.get_mut(i as usize)) {
             *slot = value;
         }
     }

@@ -8,10 +8,11 @@ use super::content::Content;
 use super::framing::Framing;
 use super::head::{First, Head};
 use super::slots::{request, response};
-use super::{SCHEMA, chunked, encode, form, shared, target, text};
+use super::{chunked, encode, form, shared, target, text};
 use crate::{Demand, Malformed, Message};
 
 /// Makes the message of a whole input. Method and status are always there: pairing needs them.
+#[inline]
 pub(super) fn message(
     head: &Head<'_, '_>,
     input: &[u8],
@@ -20,7 +21,10 @@ pub(super) fn message(
 ) -> Result<Message, Malformed> {
     let side = head.side();
     let slots = shared(side);
-    let mut message = Message::new(&SCHEMA, side);
+    let mut message = match side {
+        Side::Request => Message::sized(side, request::FIRST, request::COUNT),
+        Side::Response => Message::sized(side, response::FIRST, response::COUNT),
+    };
     message.wire_len = input.len() as u64;
     match head.first {
         First::Request { method, target } => {

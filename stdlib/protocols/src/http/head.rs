@@ -46,6 +46,7 @@ impl Head<'_, '_> {
 type Space<'a> = [MaybeUninit<httparse::Header<'a>>; HEADERS_MAX];
 
 /// Parses a head; none while it is not whole.
+#[inline(always)]
 pub(super) fn parse<'h, 'a>(
     side: Side,
     input: &'a [u8],
