@@ -4,16 +4,23 @@
 //! main of its own: it becomes the guardian, or a reel that waits to be killed, or the harness.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod elf;
+
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use reel_probes::attach::Attach;
 use reel_probes::cgroup::Cgroup;
+use reel_probes::doctor::Capability;
 use reel_probes::guard::{self, Guard};
+use reel_probes::inspect;
+use reel_probes::load::Loaded;
 use reel_probes::spawn::Spawn;
 
 const REEL: &str = "a-reel-to-be-killed";
@@ -61,34 +68,49 @@ fn dropped() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Starts an app with a guardian, says so, and waits for ever.
+/// Starts an app that is refused its connections, with a guardian; says so, and waits for ever.
 ///
-/// The guardian inherits standard output in the place of a link: whoever reads it sees the end of
-/// file when the guardian has let go of its links.
+/// The guardian also inherits standard output, in the place of a link: whoever reads it sees the
+/// end of file when the guardian has let go of its links.
 fn reel() {
     let cgroup = Cgroup::create().unwrap();
+    let mut hook = Loaded::new(&elf::object("cgroup/connect4", &[elf::mov(0, 0), elf::EXIT], None)).unwrap();
+    hook.attach("prog", &Attach::Cgroup { path: cgroup.path().into() }).unwrap();
     let held = io::stdout().as_fd().try_clone_to_owned().unwrap();
-    let _guard = Guard::start(&cgroup, &[held.as_fd()]).unwrap();
+    let mut links = hook.link_fds();
+    links.push(held.as_fd());
+    let _guard = Guard::start(&cgroup, &links).unwrap();
     let mut app = Spawn::new(&["sleep", "600"]).unwrap();
     let _app = app.stdout(Stdio::null()).start(&cgroup).unwrap();
-    println!("{}", cgroup.path().display());
+    println!("{} {}", hook.program_ids().unwrap()[0], cgroup.path().display());
     let _ = io::stdin().read(&mut [0]);
 }
 
 fn killed() -> Result<(), Failed> {
+    if !Capability::Connect4.needs() {
+        return Ok(());
+    }
     let mut command = Command::new("/proc/self/exe");
     let mut reel = command.arg(REEL).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut output = BufReader::new(reel.stdout.take().unwrap());
     let mut line = String::new();
     output.read_line(&mut line)?;
-    let cgroup = Path::new(line.trim());
+    let (program, cgroup) = line.trim().split_once(' ').unwrap();
+    let (program, cgroup): (u32, _) = (program.parse()?, Path::new(cgroup));
     assert!(std::fs::read_to_string(cgroup.join("cgroup.events"))?.contains("populated 1"));
+    assert!(inspect::program_ids()?.contains(&program));
 
     reel.kill()?;
     reel.wait()?;
 
     assert_eq!(output.read(&mut [0])?, 0);
     assert!(!cgroup.exists());
+    // The kernel may free a program a moment after its last descriptor is closed.
+    let end = Instant::now() + Duration::from_secs(10);
+    while inspect::program_ids()?.contains(&program) {
+        assert!(Instant::now() < end, "program {program} is still there");
+        std::thread::yield_now();
+    }
     Ok(())
 }
 

@@ -13,10 +13,20 @@ use elf::{ARRAY, EXIT, MAP, PER_CPU_ARRAY, RING, call, count_and_return, ins, mo
 use reel_probes::attach::{Attach, SampleRate};
 use reel_probes::catalog::btf::Btf;
 use reel_probes::cgroup::Cgroup;
+use reel_probes::doctor::Capability;
 use reel_probes::inspect;
 use reel_probes::load::{LoadError, Loaded};
 use reel_probes::ringbuf::RingReader;
 use reel_probes::spawn::Spawn;
+
+/// Leaves the test where this machine lacks something, saying what.
+macro_rules! needs {
+    ($($capability:ident),*) => {
+        if $(!Capability::$capability.needs() ||)* false {
+            return;
+        }
+    };
+}
 
 fn getppid() {
     std::hint::black_box(std::os::unix::process::parent_id());
@@ -41,6 +51,7 @@ fn tracepoint(name: &str) -> Attach {
 
 #[test]
 fn a_tracepoint_program_counts_each_of_its_points() {
+    needs!(Tracepoint, Tracefs);
     let mut loaded = counter("tracepoint");
     loaded.attach("prog", &tracepoint("sys_enter_getppid")).unwrap();
     getppid();
@@ -55,6 +66,7 @@ fn a_tracepoint_program_counts_each_of_its_points() {
 
 #[test]
 fn raw_tracepoint_programs_see_every_syscall() {
+    needs!(BtfTracepoint, RawTracepoint);
     for (section, at) in [
         ("raw_tp", Attach::RawTracePoint { name: "sys_enter".into() }),
         ("tp_btf", Attach::BtfTracePoint { name: "sys_enter".into() }),
@@ -68,6 +80,7 @@ fn raw_tracepoint_programs_see_every_syscall() {
 
 #[test]
 fn one_btf_program_is_verified_anew_for_each_target() {
+    needs!(BtfTracepoint);
     let mut loaded = counter("tp_btf");
     loaded.attach("prog", &Attach::BtfTracePoint { name: "sys_enter".into() }).unwrap();
     loaded.attach("prog", &Attach::BtfTracePoint { name: "sys_exit".into() }).unwrap();
@@ -76,6 +89,7 @@ fn one_btf_program_is_verified_anew_for_each_target() {
 
 #[test]
 fn a_kfunc_is_called_by_its_number() {
+    needs!(BtfTracepoint, RdonlyCast);
     let btf = Btf::kernel().unwrap();
     let kfunc = |name| ins(0x85, 0, 2, 0, btf.function_id(name).unwrap() as i32);
     let code = [kfunc("bpf_rcu_read_lock"), kfunc("bpf_rcu_read_unlock"), mov(0, 0), EXIT];
@@ -85,6 +99,7 @@ fn a_kfunc_is_called_by_its_number() {
 
 #[test]
 fn a_uprobe_fires_at_a_file_offset() {
+    needs!(Uprobe);
     let exe = std::env::current_exe().unwrap();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let address = uprobe_target as fn() -> u64 as usize as u64;
@@ -114,6 +129,7 @@ fn offset_in(line: &str, address: u64) -> Option<u64> {
 
 #[test]
 fn sampling_fires_while_this_process_is_busy() {
+    needs!(Sampling);
     let mut loaded = counter("perf_event");
     loaded.attach("prog", &Attach::Sample { every: SampleRate::Hz(999) }).unwrap();
     let end = Instant::now() + Duration::from_secs(10);
@@ -124,6 +140,7 @@ fn sampling_fires_while_this_process_is_busy() {
 
 #[test]
 fn a_program_runs_once_without_any_event() {
+    needs!(RawTracepoint);
     let code = count_and_return(7);
     let mut loaded = Loaded::new(&object("raw_tp", &code, Some(PER_CPU_ARRAY))).unwrap();
     assert_eq!(loaded.run_once("prog").unwrap(), 7);
@@ -149,6 +166,7 @@ fn to_ring(flags: i32) -> Vec<[u8; 8]> {
 
 #[test]
 fn the_ring_is_read_in_order_and_woken_only_when_the_program_says_so() {
+    needs!(RingBuffer, RawTracepoint);
     const NO_WAKEUP: i32 = 1;
     const FORCE_WAKEUP: i32 = 2;
     let ring = |flags| Loaded::new(&object("raw_tp", &to_ring(flags), Some(RING))).unwrap();
@@ -177,6 +195,7 @@ fn the_ring_is_read_in_order_and_woken_only_when_the_program_says_so() {
 
 #[test]
 fn a_reader_also_wakes_for_the_descriptors_that_it_watches() {
+    needs!(RingBuffer);
     let loaded = Loaded::new(&object("raw_tp", &to_ring(0), Some(RING))).unwrap();
     let reader = RingReader::new(loaded.map("map").unwrap()).unwrap();
     let (receive, send) = std::io::pipe().unwrap();
@@ -198,6 +217,7 @@ fn connect_in(cgroup: &Cgroup, port: u16) -> String {
 
 #[test]
 fn a_cgroup_hook_refuses_as_long_as_anybody_holds_its_link() {
+    needs!(Connect4, Cgroup);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let cgroup = Cgroup::create().unwrap();
@@ -217,6 +237,7 @@ fn a_cgroup_hook_refuses_as_long_as_anybody_holds_its_link() {
 
 #[test]
 fn the_verifiers_refusal_names_the_program_the_slot_and_the_reason() {
+    needs!(RawTracepoint);
     // r2 = *(u64 *)(r3 + 0), where r3 was never set.
     let code = [mov(0, 0), ins(0x79, 2, 3, 0, 0), EXIT];
     let mut loaded = Loaded::new(&object("raw_tp", &code, None)).unwrap();
@@ -229,6 +250,7 @@ fn the_verifiers_refusal_names_the_program_the_slot_and_the_reason() {
 
 #[test]
 fn what_does_not_exist_or_does_not_fit_is_said() {
+    needs!(Tracepoint, Tracefs, BtfTracepoint, Uprobe);
     let mut loaded = counter("tracepoint");
     let error = |result: Result<(), LoadError>| result.unwrap_err().to_string();
     assert_eq!(
@@ -258,6 +280,7 @@ fn what_does_not_exist_or_does_not_fit_is_said() {
 
 #[test]
 fn dropping_it_leaves_nothing_in_the_kernel() {
+    needs!(Tracepoint, Tracefs);
     let mut loaded = counter("tracepoint");
     loaded.attach("prog", &tracepoint("sys_enter_getppid")).unwrap();
     let ours = loaded.program_ids().unwrap();

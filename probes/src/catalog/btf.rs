@@ -5,13 +5,14 @@
 //! section, which holds each name once, and then compares offsets only. See the kernel's
 //! Documentation/bpf/btf.rst. Reads beyond the end give zero: a damaged file finds nothing.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::ops::Deref;
 use std::sync::OnceLock;
 
 use memchr::memmem;
 
+use crate::sys::mmap::Mapping;
 use crate::unsupported::Unsupported;
 
 /// Where Linux shows it (CONFIG_DEBUG_INFO_BTF, 5.4).
@@ -85,10 +86,29 @@ impl Kind {
     }
 }
 
+/// The bytes of the file: reading it takes the kernel a call for every 4 KiB, so that it is mapped
+/// where that is possible (Linux 6.16).
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Mapping),
+    Read(Vec<u8>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(mapping) => mapping,
+            Bytes::Read(bytes) => bytes,
+        }
+    }
+}
+
 /// A parsed BTF file.
 #[derive(Debug)]
 pub struct Btf {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     strings_at: usize,
     strings_end: usize,
     /// Where each type begins; index 0 is `void`, which has no bytes.
@@ -103,7 +123,7 @@ impl Btf {
     pub fn kernel() -> Result<&'static Btf, Unsupported> {
         static KERNEL: OnceLock<Result<Btf, Unsupported>> = OnceLock::new();
         let read = || {
-            Btf::read(Path::new(VMLINUX)).map_err(|error| {
+            Btf::read_kernels().map_err(|error| {
                 Unsupported::new(
                     "kernel type information (BTF)",
                     format!("{VMLINUX}: {error}"),
@@ -114,15 +134,16 @@ impl Btf {
         KERNEL.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 
-    /// Reads a BTF file.
-    ///
-    /// # Errors
-    /// The I/O error, or `InvalidData` when it is not BTF of this machine's byte order.
-    pub fn read(path: &Path) -> io::Result<Btf> {
-        Btf::parse(fs::read(path)?).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a BTF file"))
+    fn read_kernels() -> io::Result<Btf> {
+        let file = File::open(VMLINUX)?;
+        let bytes = match Mapping::of_sysfs(&file) {
+            Ok(mapping) => Bytes::Mapped(mapping),
+            Err(_) => Bytes::Read(fs::read(VMLINUX)?),
+        };
+        Btf::parse(bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a BTF file"))
     }
 
-    fn parse(bytes: Vec<u8>) -> Option<Btf> {
+    fn parse(bytes: Bytes) -> Option<Btf> {
         if u16::from_le_bytes(bytes.get(..2)?.try_into().ok()?) != MAGIC {
             return None;
         }
@@ -425,15 +446,17 @@ mod tests {
 
     #[test]
     fn damaged_files_are_refused_or_find_nothing() {
+        let parse = |bytes: &[u8]| Btf::parse(Bytes::Read(bytes.to_vec()));
         let good = fs::read(VMLINUX).unwrap();
-        assert!(Btf::parse(Vec::new()).is_none());
-        assert!(Btf::parse(good[..24].to_vec()).is_none());
-        assert!(Btf::parse(good[..good.len() / 2].to_vec()).is_none());
+        assert_eq!(parse(&good).unwrap().len(), Btf::kernel().unwrap().len());
+        assert!(parse(&[]).is_none());
+        assert!(parse(&good[..24]).is_none());
+        assert!(parse(&good[..good.len() / 2]).is_none());
         let mut kind = good.clone();
         kind[24 + 7] = 0x1f;
-        assert!(Btf::parse(kind).is_none());
+        assert!(parse(&kind).is_none());
         let mut name = good;
         name[24..28].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert_eq!(Btf::parse(name).unwrap().ty(1).name(), "");
+        assert_eq!(parse(&name).unwrap().ty(1).name(), "");
     }
 }

@@ -12,6 +12,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_type};
 
+use super::memlock;
 use super::perf::CStrExt;
 
 /// A name as the kernel takes it: 15 characters of `[A-Za-z0-9_.]`, zero-terminated.
@@ -317,7 +318,14 @@ fn u32_len(len: usize) -> io::Result<u32> {
 }
 
 fn new_fd<T>(command: bpf_cmd, attr: &T) -> io::Result<OwnedFd> {
-    let fd = call(command, attr)?;
+    let fd = match call(command, attr) {
+        // Before Linux 5.11 maps and programs count as locked memory, and this is what too little of it looks like.
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            let _raised = memlock::Unlimited::new().map_err(|_| error)?;
+            call(command, attr)?
+        }
+        result => result?,
+    };
     // SAFETY: commands that come here return a new descriptor, which nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

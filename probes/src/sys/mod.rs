@@ -7,6 +7,8 @@
 
 pub(crate) mod bpf;
 pub(crate) mod epoll;
+mod memlock;
+pub(crate) mod mmap;
 pub(crate) mod mount;
 pub(crate) mod perf;
 pub(crate) mod poll;
