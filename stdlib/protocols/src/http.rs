@@ -12,6 +12,7 @@ mod fields;
 mod form;
 mod framing;
 mod head;
+mod made;
 mod target;
 
 use std::collections::VecDeque;
@@ -64,6 +65,14 @@ impl Protocol for Http {
 
     fn derive(&self, message: &mut Message) {
         fields::derive(message);
+    }
+
+    fn complete(&self, response: &mut Message) {
+        made::complete(response);
+    }
+
+    fn refusal(&self, reason: &str) -> Option<Vec<u8>> {
+        Some(made::refusal(reason))
     }
 
     fn tags(&self) -> &'static [&'static str] {

@@ -198,6 +198,15 @@ pub trait Protocol: Sync {
         false
     }
 
+    /// Fills in what a response that a rule made leaves out, so that it can be written.
+    fn complete(&self, _response: &mut Message) {}
+
+    /// The bytes that tell a client, in this protocol, that its request cannot be answered; none where the protocol has no word
+    /// for it.
+    fn refusal(&self, _reason: &str) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Computes the derived fields from the stored ones, as after a message was read from a recording or edited.
     fn derive(&self, _message: &mut Message) {}
 

@@ -65,6 +65,12 @@ impl Protocol for Redis {
         derive(message, Demand::ALL);
     }
 
+    fn refusal(&self, reason: &str) -> Option<Vec<u8>> {
+        // A simple error ends at the line's end, and holds no control characters before it.
+        let text: String = reason.chars().filter(|c| !c.is_control()).collect();
+        Some(format!("-ERR {text}\r\n").into_bytes())
+    }
+
     fn tags(&self) -> &'static [&'static str] {
         &tag::ALL
     }
