@@ -9,3 +9,4 @@ pub mod output;
 pub mod record;
 pub mod recording;
 pub mod rules;
+pub mod mock;

@@ -14,6 +14,8 @@ mod migrate;
 mod model;
 mod read;
 mod redact;
+#[cfg(test)]
+pub(crate) mod testing;
 mod title;
 mod value;
 mod write;

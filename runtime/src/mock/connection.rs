@@ -1,0 +1,344 @@
+//! One connection of the app to a dependency.
+//!
+//! Answers leave in the order of their requests: one that a rule delays holds back those behind it.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use reel_lang::hir::Abort;
+use reel_lang::schema::{Direction, Side};
+use reel_protocols::{Codec, Demand, Frame, Inference, Message, Protocol, Rest};
+
+use super::effects::{Answered, Miss};
+use super::entry::{call_key, call_relaxations};
+use super::opaque::{self, Run};
+use super::{Command, Event, Mock};
+use crate::matching::Key;
+use crate::recording::{Ending, title, wire_bytes};
+use crate::rules::{Answer, Mocking, View};
+
+/// The most bytes of a request that is not whole.
+const MAX_REQUEST_LEN_BYTES: usize = 64 << 20;
+
+/// A connection.
+pub(super) struct Connection {
+    destination: SocketAddr,
+    protocol: Option<&'static dyn Protocol>,
+    codec: Option<Box<dyn Codec>>,
+    /// What came in and is in no message yet.
+    input: Vec<u8>,
+    /// Whether the app sends nothing more.
+    ended: bool,
+    waiting: VecDeque<Waiting>,
+    /// The last call that was answered: pushes follow it.
+    last: Option<usize>,
+    gone: bool,
+}
+
+/// An answer whose time has not come, or that stands behind such a one.
+struct Waiting {
+    at_ns: u64,
+    bytes: Bytes,
+    then: Then,
+}
+
+/// What follows an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    Close,
+    Reset,
+}
+
+impl From<Option<Ending>> for Then {
+    fn from(ending: Option<Ending>) -> Self {
+        match ending {
+            None => Then::Nothing,
+            Some(Ending::Closed) => Then::Close,
+            Some(Ending::Reset | Ending::Refused) => Then::Reset,
+        }
+    }
+}
+
+type Out = VecDeque<Command>;
+
+impl Connection {
+    pub(super) fn new(destination: SocketAddr, protocol: Option<&'static dyn Protocol>) -> Self {
+        Connection {
+            destination,
+            protocol,
+            codec: None,
+            input: Vec::new(),
+            ended: false,
+            waiting: VecDeque::new(),
+            last: None,
+            gone: false,
+        }
+    }
+
+    /// Whether nothing more can happen on it.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    pub(super) fn handle(&mut self, mock: &mut Mock, now_ns: u64, event: Event<'_>, out: &mut Out) {
+        match event {
+            Event::Opened(_) => self.greet(mock, now_ns),
+            Event::Bytes(bytes) => {
+                self.input.extend_from_slice(bytes);
+                self.read(mock, now_ns, false, out);
+            }
+            Event::HalfClosed => {
+                self.ended = true;
+                self.read(mock, now_ns, true, out);
+            }
+            Event::Reset => self.gone = true,
+            Event::Timer => {
+                if !self.input.is_empty() && self.protocol.is_some_and(|protocol| !protocol.framed()) {
+                    self.read(mock, now_ns, true, out);
+                }
+            }
+        }
+        self.flush(now_ns, out);
+    }
+
+    /// Says what the server says first; a refused connection is reset.
+    fn greet(&mut self, mock: &mut Mock, now_ns: u64) {
+        let (taken, speaks) = mock.book.take_greeting(self.destination, mock.current);
+        match taken {
+            Some(index) => self.say(mock, now_ns, index, 0),
+            None if speaks => {
+                let protocol = self.protocol.unwrap_or(&reel_protocols::opaque::Tcp);
+                let reason = "no recorded greeting of this server is left for this test".to_owned();
+                self.miss(mock, now_ns, protocol, None, Some(reason));
+            }
+            None => {}
+        }
+    }
+
+    /// Takes the requests out of what came in.
+    fn read(&mut self, mock: &mut Mock, now_ns: u64, is_all: bool, out: &mut Out) {
+        let Some(protocol) = self.find_protocol(is_all) else { return };
+        if !protocol.framed() {
+            return self.read_run(mock, now_ns, protocol, is_all, out);
+        }
+        let rest = if self.ended { Rest::Closed } else { Rest::Open };
+        while !self.gone && !self.input.is_empty() {
+            let codec = self.codec.get_or_insert_with(|| protocol.codec());
+            match codec.frame(Side::Request, &self.input, rest, Demand::ALL) {
+                Ok(Frame::Message { message, len }) => {
+                    codec.pair(&message);
+                    self.input.drain(..len.min(self.input.len()));
+                    self.answer(mock, now_ns, protocol, message, out);
+                }
+                Ok(Frame::Incomplete) if self.input.len() > MAX_REQUEST_LEN_BYTES => {
+                    let reason = format!("the request is longer than {MAX_REQUEST_LEN_BYTES} bytes");
+                    self.miss(mock, now_ns, protocol, None, Some(reason));
+                }
+                Ok(Frame::Incomplete) => break,
+                Err(malformed) => self.miss(mock, now_ns, protocol, None, Some(malformed.to_string())),
+            }
+        }
+    }
+
+    /// The protocol of the connection: as recorded with this server, else by the first bytes.
+    fn find_protocol(&mut self, is_all: bool) -> Option<&'static dyn Protocol> {
+        if self.protocol.is_none() && !self.input.is_empty() {
+            let mut unsure = false;
+            for protocol in reel_protocols::protocols() {
+                match protocol.infer(Side::Request, &self.input) {
+                    Inference::Yes => {
+                        self.protocol = Some(*protocol);
+                        break;
+                    }
+                    Inference::Unsure if protocol.framed() => unsure = true,
+                    Inference::Unsure | Inference::No => {}
+                }
+            }
+            if self.protocol.is_none() && (is_all || !unsure) {
+                self.protocol = Some(&reel_protocols::opaque::Tcp);
+            }
+        }
+        self.protocol
+    }
+
+    /// Takes an opaque run, if it is whole.
+    fn read_run(&mut self, mock: &mut Mock, now_ns: u64, protocol: &'static dyn Protocol, is_all: bool, out: &mut Out) {
+        if self.input.is_empty() {
+            return;
+        }
+        let book = &mock.book;
+        let next = book
+            .entries()
+            .iter()
+            .filter(|entry| entry.exchange.destination.addr == self.destination && entry.is_eligible(mock.current));
+        let runs: Vec<Bytes> = next
+            .filter_map(|entry| entry.exchange.request.as_ref())
+            .filter_map(|request| wire_bytes(protocol, request).ok())
+            .collect();
+        match opaque::judge(&self.input, runs.iter().map(|run| run.as_ref())) {
+            Run::Whole => {}
+            Run::Ambiguous | Run::Partial | Run::Unknown if is_all => {}
+            Run::Ambiguous => return out.push_back(Command::SetTimer { at_ns: now_ns + opaque::QUIET_NS }),
+            Run::Partial => return,
+            Run::Unknown => {}
+        }
+        let codec = self.codec.get_or_insert_with(|| protocol.codec());
+        if let Ok(Frame::Message { message, .. }) = codec.frame(Side::Request, &self.input, Rest::Turn, Demand::ALL) {
+            codec.pair(&message);
+            self.input.clear();
+            self.answer(mock, now_ns, protocol, message, out);
+        }
+    }
+
+    /// Answers a request.
+    fn answer(
+        &mut self,
+        mock: &mut Mock,
+        now_ns: u64,
+        protocol: &'static dyn Protocol,
+        message: Message,
+        out: &mut Out,
+    ) {
+        let view = View {
+            protocol,
+            direction: Direction::Out,
+            addr: self.destination,
+            peer: None,
+            request: Some(&message),
+            response: None,
+        };
+        let rules = mock.rules.clone();
+        let mocking = rules.mocking(&view);
+        let relaxations = call_relaxations(&view, rules.as_ref(), mock.book.secrets(&protocol.schema().protocol));
+        let key = call_key(&view, &mocking, &relaxations);
+        if mocking.answer != Answer::Recorded {
+            if let Some(key) = key {
+                mock.book.use_up(key);
+            }
+            mock.effects.by_rule += 1;
+            return self.answer_by_rule(mock, now_ns, protocol, message, mocking, out);
+        }
+        let Some(index) = key.and_then(|key| mock.book.take(key, mocking.reuse, mock.current)) else {
+            return self.miss(mock, now_ns, protocol, Some((message, key)), None);
+        };
+        let entry = mock.book.entry(index);
+        let mut differences = Vec::new();
+        if let Some(recorded) = &entry.exchange.request {
+            let mut matcher = mock.ledger.matcher(rules.as_ref());
+            differences = matcher.compare(protocol.schema(), Side::Request, recorded, &message, &relaxations);
+        }
+        mock.effects.answered.push(Answered { mock: entry.id.clone(), title: entry.title.clone(), differences });
+        self.say(mock, now_ns, index, mocking.delay_ns);
+    }
+
+    /// Sends what a recorded server sent, and what it said unasked after that.
+    fn say(&mut self, mock: &mut Mock, now_ns: u64, index: usize, delay_ns: u64) {
+        let mut next = Some(index);
+        while let Some(index) = next {
+            let entry = mock.book.entry(index);
+            let codec = self.codec.get_or_insert_with(|| entry.protocol.codec());
+            for response in entry.exchange.interim.iter().chain(&entry.exchange.response) {
+                codec.pair(response);
+            }
+            let then = Then::from(entry.ending);
+            self.waiting.push_back(Waiting { at_ns: now_ns + delay_ns, bytes: entry.answer.clone(), then });
+            self.last = Some(index);
+            next = mock.book.take_push(index);
+        }
+    }
+
+    fn answer_by_rule(
+        &mut self,
+        mock: &mut Mock,
+        now_ns: u64,
+        protocol: &'static dyn Protocol,
+        message: Message,
+        mocking: Mocking,
+        out: &mut Out,
+    ) {
+        let at_ns = now_ns + mocking.delay_ns;
+        match mocking.answer {
+            Answer::Recorded => {}
+            Answer::Respond(fields) => match respond(protocol, &fields) {
+                Ok((response, bytes)) => {
+                    if let Some(codec) = &mut self.codec {
+                        codec.pair(&response);
+                    }
+                    self.waiting.push_back(Waiting { at_ns, bytes, then: Then::Nothing });
+                }
+                Err(reason) => self.miss(mock, now_ns, protocol, Some((message, None)), Some(reason)),
+            },
+            Answer::Abort(Abort::Timeout) => {}
+            Answer::Abort(Abort::Reset | Abort::Refused) => {
+                self.waiting.push_back(Waiting { at_ns, bytes: Bytes::new(), then: Then::Reset });
+            }
+            Answer::Passthrough => {
+                let mut first = wire_bytes(protocol, &message).map(|bytes| bytes.to_vec()).unwrap_or_default();
+                first.append(&mut self.input);
+                out.push_back(Command::Forward { to: self.destination, first: first.into() });
+                self.gone = true;
+            }
+        }
+    }
+
+    /// Notes a call that was not recorded, answers with the protocol's own error, and ends the connection.
+    fn miss(
+        &mut self,
+        mock: &mut Mock,
+        now_ns: u64,
+        protocol: &'static dyn Protocol,
+        request: Option<(Message, Option<Key>)>,
+        reason: Option<String>,
+    ) {
+        let named = request.as_ref().map(|(request, _)| title(protocol, request));
+        let (request, key) = request.map_or((None, None), |(request, key)| (Some(request), key));
+        let title = named.unwrap_or_else(|| "connect".to_owned());
+        let text = format!("reel: {title} to {} is not in the recording", self.destination);
+        let answer = protocol.refusal(&text);
+        let destination = self.destination;
+        mock.effects.misses.push(Miss { protocol, destination, title, request, key, reason });
+        let then = if answer.is_some() { Then::Close } else { Then::Reset };
+        self.input.clear();
+        let at_ns = self.waiting.back().map_or(now_ns, |waiting| waiting.at_ns);
+        self.waiting.push_back(Waiting { at_ns, bytes: answer.unwrap_or_default().into(), then });
+        self.ended = true;
+    }
+
+    /// Sends what is due.
+    fn flush(&mut self, now_ns: u64, out: &mut Out) {
+        while let Some(first) = self.waiting.front() {
+            if first.at_ns > now_ns {
+                return out.push_back(Command::SetTimer { at_ns: first.at_ns });
+            }
+            let Some(Waiting { bytes, then, .. }) = self.waiting.pop_front() else { return };
+            if !bytes.is_empty() {
+                out.push_back(Command::Send(bytes));
+            }
+            if then != Then::Nothing {
+                out.push_back(if then == Then::Close { Command::Close } else { Command::Reset });
+                self.gone = true;
+                return;
+            }
+        }
+        if self.ended && !self.gone {
+            out.push_back(Command::Close);
+            self.gone = true;
+        }
+    }
+}
+
+/// Makes the response of `respond(...)`.
+fn respond(protocol: &dyn Protocol, fields: &[(String, reel_lang::value::Value)]) -> Result<(Message, Bytes), String> {
+    let schema = protocol.schema();
+    let mut response = Message::new(schema, Side::Response);
+    for (name, value) in fields {
+        let field = schema.field(Side::Response, name).ok_or_else(|| format!("a response has no field `{name}`"))?;
+        response.put(field.id, value.clone());
+    }
+    protocol.complete(&mut response);
+    protocol.derive(&mut response);
+    let bytes = wire_bytes(protocol, &response)?;
+    Ok((response, bytes))
+}

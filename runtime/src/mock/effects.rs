@@ -1,0 +1,131 @@
+//! What a test's calls were, against what they should have been.
+//!
+//! A call that was not recorded and a recorded call that was not made are shown as one *changed* call where they are alike.
+//! That is for the reader alone: both fail the test all the same.
+
+use std::net::SocketAddr;
+
+use reel_lang::schema::Side;
+use reel_protocols::{Message, Protocol};
+
+use super::book::Book;
+use crate::matching::{Difference, Equality, Key, Matcher, Usage, similarity};
+use crate::recording::MockId;
+use crate::rules::Rules;
+
+/// A call that a recorded one answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    pub mock: MockId,
+    pub title: String,
+    /// Where the call is not what was recorded, in fields that its key leaves out.
+    pub differences: Vec<Difference>,
+}
+
+/// A call that was not recorded.
+#[derive(Clone)]
+pub struct Miss {
+    pub protocol: &'static dyn Protocol,
+    pub destination: SocketAddr,
+    /// The operation, for people.
+    pub title: String,
+    /// Absent where the app only connected, or sent what its protocol does not allow.
+    pub request: Option<Message>,
+    pub key: Option<Key>,
+    /// What is wrong, where it is not that no recorded call has this key.
+    pub reason: Option<String>,
+}
+
+/// A recorded call that was made once more than recorded.
+#[derive(Clone)]
+pub struct Repeated {
+    pub mock: MockId,
+    pub miss: Miss,
+}
+
+/// A recorded call that was not made, beside one like it that was.
+#[derive(Clone)]
+pub struct Changed {
+    pub mock: MockId,
+    pub miss: Miss,
+    pub differences: Vec<Difference>,
+}
+
+/// What the calls of a test came to.
+#[derive(Clone, Default)]
+pub struct Effects {
+    /// In the order in which they were made.
+    pub answered: Vec<Answered>,
+    /// How many calls rules answered without the recording.
+    pub by_rule: usize,
+    /// Recorded, but not made; without those shown as changed.
+    pub missing: Vec<MockId>,
+    /// Made, but not recorded; without those shown as changed or repeated.
+    pub misses: Vec<Miss>,
+    pub repeated: Vec<Repeated>,
+    pub changed: Vec<Changed>,
+}
+
+/// From here on two calls are shown side by side, of 1000.
+const ALIKE: u32 = 500;
+
+impl Effects {
+    /// Whether the test's calls are what they should be.
+    pub fn is_clean(&self) -> bool {
+        self.missing.is_empty()
+            && self.misses.is_empty()
+            && self.repeated.is_empty()
+            && self.changed.is_empty()
+            && self.answered.iter().all(|answered| answered.differences.is_empty())
+    }
+
+    /// Sorts what was missed and what is missing into what the reader wants to know.
+    pub(super) fn settle(&mut self, book: &Book, missing: Vec<usize>, rules: &dyn Rules) {
+        let mut missing = missing;
+        for miss in std::mem::take(&mut self.misses) {
+            if let Some(at) = nearest(book, &missing, &miss) {
+                let index = missing.remove(at);
+                self.changed.push(changed(book, index, miss, rules));
+            } else if let Some(entry) = miss.key.and_then(|key| book.used(key)) {
+                self.repeated.push(Repeated { mock: entry.id.clone(), miss });
+            } else {
+                self.misses.push(miss);
+            }
+        }
+        self.missing = missing.into_iter().map(|index| book.entry(index).id.clone()).collect();
+    }
+}
+
+/// The place in `missing` of the call that is most like the missed one, if one is like it at all.
+fn nearest(book: &Book, missing: &[usize], miss: &Miss) -> Option<usize> {
+    let request = miss.request.as_ref()?;
+    let alike = |index: usize| {
+        let entry = book.entry(index);
+        let comparable = entry.exchange.protocol == miss.protocol.schema().protocol
+            && entry.exchange.destination.addr == miss.destination;
+        let recorded = entry.exchange.request.as_ref().filter(|_| comparable)?;
+        Some(similarity(entry.protocol.schema(), recorded, request))
+    };
+    let scores = missing.iter().enumerate().filter_map(|(at, index)| Some((alike(*index)?, at)));
+    let best = scores.max_by_key(|(score, at)| (*score, std::cmp::Reverse(*at)))?;
+    (best.0 >= ALIKE).then_some(best.1)
+}
+
+fn changed(book: &Book, index: usize, miss: Miss, rules: &dyn Rules) -> Changed {
+    let entry = book.entry(index);
+    let differences = differences(entry.protocol, entry.exchange.request.as_ref(), miss.request.as_ref(), rules);
+    Changed { mock: entry.id.clone(), miss, differences }
+}
+
+/// Compares two requests for display: what a run remembers is left alone.
+fn differences(
+    protocol: &dyn Protocol,
+    recorded: Option<&Message>,
+    replayed: Option<&Message>,
+    rules: &dyn Rules,
+) -> Vec<Difference> {
+    let (Some(recorded), Some(replayed)) = (recorded, replayed) else { return Vec::new() };
+    let (mut equality, mut usage) = (Equality::default(), Usage::default());
+    let mut matcher = Matcher { classes: rules, equality: &mut equality, usage: &mut usage };
+    matcher.compare(protocol.schema(), Side::Request, recorded, replayed, &[])
+}

@@ -1,0 +1,176 @@
+//! The mock side of a replay: every dependency of the app, answered from the recording.
+//!
+//! Sans-IO: [`Mock::handle`] takes what happened on a connection and gives what to do; time is an input. One thin layer
+//! ([`server`]) owns the sockets. A call is answered by the first recorded call with its key that belongs to the running test
+//! and has not answered yet; then the two are compared, and a difference is a changed effect. A call without one is a miss: it
+//! gets the protocol's own error, its connection ends, and the test fails.
+
+mod book;
+mod connection;
+mod effects;
+mod entry;
+mod opaque;
+pub mod server;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use book::Book;
+use connection::Connection;
+pub use effects::{Answered, Changed, Effects, Miss, Repeated};
+pub use entry::Entry;
+
+use crate::matching::{Equality, Matcher, Usage};
+use crate::recording::{MockId, TestId};
+use crate::rules::Rules;
+
+/// A connection of the app to the mock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(pub u64);
+
+/// What happened on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// The app connected; it wanted this server.
+    Opened(SocketAddr),
+    Bytes(&'a [u8]),
+    /// The app sends nothing more.
+    HalfClosed,
+    /// The connection is gone.
+    Reset,
+    /// The time that [`Command::SetTimer`] asked for has come.
+    Timer,
+}
+
+/// What to do on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Send(Bytes),
+    /// Close, after what was sent before.
+    Close,
+    /// Reset.
+    Reset,
+    /// Wake up at this time; a later one replaces it.
+    SetTimer {
+        at_ns: u64,
+    },
+    /// Connect to the real server, send these bytes, and pass everything on from now on.
+    Forward {
+        to: SocketAddr,
+        first: Bytes,
+    },
+}
+
+/// What a run remembers over all its tests.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub equality: Equality,
+    pub usage: Usage,
+}
+
+/// All dependencies of the app.
+pub struct Mock {
+    rules: Arc<dyn Rules>,
+    book: Book,
+    ledger: Ledger,
+    connections: HashMap<ConnId, Connection>,
+    current: Option<TestId>,
+    effects: Effects,
+    /// What happened while no test was running, before the first one.
+    before: Effects,
+}
+
+impl Mock {
+    /// Makes the dependencies out of a recording's calls.
+    pub fn new(rules: Arc<dyn Rules>, book: Book) -> Self {
+        Mock {
+            rules,
+            book,
+            ledger: Ledger::default(),
+            connections: HashMap::new(),
+            current: None,
+            effects: Effects::default(),
+            before: Effects::default(),
+        }
+    }
+
+    /// Takes what happened on a connection, and says what to do there.
+    pub fn handle(&mut self, now_ns: u64, conn: ConnId, event: Event<'_>) -> Vec<Command> {
+        let mut out = VecDeque::new();
+        if let Event::Opened(destination) = event {
+            let protocol = self.book.protocol_of(destination);
+            self.connections.insert(conn, Connection::new(destination, protocol));
+        }
+        // Taken out for the time of the call, so that it and the rest can change together.
+        let Some(mut connection) = self.connections.remove(&conn) else { return Vec::new() };
+        connection.handle(self, now_ns, event, &mut out);
+        if !connection.is_gone() {
+            self.connections.insert(conn, connection);
+        }
+        out.into()
+    }
+
+    /// Starts a test: its effects are expected from now on.
+    pub fn begin(&mut self, test: TestId) {
+        if self.current.is_none() {
+            self.before = std::mem::take(&mut self.effects);
+        }
+        self.current = Some(test);
+        self.effects = Effects::default();
+        self.book.begin(test);
+    }
+
+    /// How many calls of the running test are still to come.
+    pub fn outstanding(&self) -> usize {
+        self.current.map_or(0, |test| self.book.outstanding(test))
+    }
+
+    /// Whether a call of the running test was not in the recording: waiting for the rest has no point.
+    pub fn has_missed(&self) -> bool {
+        !self.effects.misses.is_empty()
+    }
+
+    /// Ends the running test and says what it did.
+    pub fn end(&mut self) -> Effects {
+        let mut effects = std::mem::take(&mut self.effects);
+        if let Some(test) = self.current {
+            effects.settle(&self.book, self.book.missing(test), self.rules.as_ref());
+        }
+        effects
+    }
+
+    /// What the app did before the first test that was not in the recording.
+    pub fn before(&mut self) -> Effects {
+        let mut effects = std::mem::take(&mut self.before);
+        effects.settle(&self.book, Vec::new(), self.rules.as_ref());
+        effects
+    }
+
+    /// The recorded calls that none of their candidate tests made, once all of these were run.
+    pub fn left_over(&self, ran: &[TestId]) -> Vec<MockId> {
+        self.book.left_over(ran)
+    }
+
+    /// What a run remembers, for the driver's own comparisons.
+    pub fn ledger(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// The recorded calls.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+}
+
+impl Ledger {
+    /// Compares with what the run remembers.
+    pub fn matcher<'a>(&'a mut self, rules: &'a dyn Rules) -> Matcher<'a> {
+        Matcher { classes: rules, equality: &mut self.equality, usage: &mut self.usage }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,304 @@
+//! The mock side as transcripts: what happened, and what it did.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use reel_lang::hir::Abort;
+use reel_lang::schema::{Direction, Side};
+use reel_lang::value::Value;
+
+use super::*;
+use crate::recording::testing::{Maker, exchange, resp};
+use crate::recording::{Attribution, Cue, Ending, Scope};
+use crate::rules::testing::{HandRules, origin, relaxations};
+use crate::rules::{Answer, Mocking, Reuse, View};
+
+fn mock_of(maker: &Maker, rules: HandRules) -> Mock {
+    let rules: Arc<dyn Rules> = Arc::new(rules);
+    let book = Book::new(&maker.0, rules.as_ref()).unwrap();
+    Mock::new(rules, book)
+}
+
+/// Plays one connection: `open PORT`, `> BYTES`, `redis WORDS`, `shut`, `reset`, `wait MS`. Gives what the mock did.
+fn play(mock: &mut Mock, conn: u64, script: &[&str]) -> String {
+    let mut now_ns = 0;
+    let mut done = Vec::new();
+    for line in script {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let bytes = match word {
+            "redis" => resp(rest),
+            _ => rest.replace("\\r\\n", "\r\n"),
+        };
+        let event = match word {
+            "open" => Event::Opened(([127, 0, 0, 1], rest.parse().unwrap()).into()),
+            ">" | "redis" => Event::Bytes(bytes.as_bytes()),
+            "shut" => Event::HalfClosed,
+            "reset" => Event::Reset,
+            "wait" => {
+                now_ns += rest.parse::<u64>().unwrap() * 1_000_000;
+                Event::Timer
+            }
+            other => panic!("{other}"),
+        };
+        for command in mock.handle(now_ns, ConnId(conn), event) {
+            done.push(match command {
+                Command::Send(bytes) => format!("< {}", bytes.escape_ascii()),
+                Command::Close => "close".into(),
+                Command::Reset => "reset".into(),
+                Command::SetTimer { at_ns } => format!("timer {}ms", at_ns / 1_000_000),
+                Command::Forward { to, first } => format!("forward {to} {}", first.escape_ascii()),
+            });
+        }
+    }
+    done.join("\n")
+}
+
+/// What a test's calls came to, a line each.
+fn verdict(mut effects: Effects) -> String {
+    let mut lines = Vec::new();
+    effects.answered.retain(|answered| !answered.differences.is_empty());
+    lines.extend(effects.answered.iter().map(|a| format!("differs {} {}", a.mock, a.differences[0].path)));
+    lines.extend(effects.missing.iter().map(|id| format!("missing {id}")));
+    lines.extend(effects.misses.iter().map(|miss| format!("extra {}", miss.title)));
+    lines.extend(effects.repeated.iter().map(|r| format!("repeated {}", r.mock)));
+    let changed = |c: &Changed| format!("changed {} {} at {}", c.mock, c.miss.title, c.differences[0].path);
+    lines.extend(effects.changed.iter().map(changed));
+    lines.join("\n")
+}
+
+#[test]
+fn each_recorded_call_answers_once_in_recorded_order() {
+    let mut maker = Maker::default();
+    let calls =
+        [maker.redis("GET a", "$1\r\n1\r\n"), maker.redis("GET a", "$1\r\n2\r\n"), maker.redis("GET b", "$-1\r\n")];
+    let test = maker.test(Attribution::Window, &[&calls[0], &calls[1], &calls[2]]);
+    let mut mock = mock_of(&maker, HandRules::default());
+    mock.begin(test);
+    assert_eq!(mock.outstanding(), 3);
+    // Two commands in one packet, one cut in two, and an end.
+    let two = format!("> {}{}", resp("GET a"), resp("GET b"));
+    let (front, back) = (format!("> {}", &resp("GET a")[..9]), format!("> {}", &resp("GET a")[9..]));
+    let did = play(&mut mock, 1, &["open 6379", &two, &front, &back, "shut"]);
+    assert_eq!(did, "< $1\\r\\n1\\r\\n\n< $-1\\r\\n\n< $1\\r\\n2\\r\\n\nclose");
+    assert_eq!(mock.outstanding(), 0);
+    let effects = mock.end();
+    assert!(effects.is_clean());
+    assert_eq!(effects.answered.len(), 3);
+}
+
+#[test]
+fn a_call_beyond_the_recorded_ones_is_a_miss_and_named() {
+    for (script, reply, expect) in [
+        (vec!["redis GET a"], "", ""),
+        (vec![], "", "missing redis-0001"),
+        (vec!["redis GET a", "redis GET a"], "GET a", "repeated redis-0001"),
+        (vec!["redis GET a", "redis DEL x"], "DEL x", "extra DEL x"),
+        (vec!["redis GET ab"], "GET ab", "changed redis-0001 GET ab at args[0]"),
+        (vec!["redis FLUSHALL"], "FLUSHALL", "missing redis-0001\nextra FLUSHALL"),
+    ] {
+        let mut maker = Maker::default();
+        let call = maker.redis("GET a", "$1\r\n1\r\n");
+        let test = maker.test(Attribution::Window, &[&call]);
+        let mut mock = mock_of(&maker, HandRules::default());
+        mock.begin(test);
+        let did = play(&mut mock, 1, &[vec!["open 6379"], script.clone()].concat());
+        assert_eq!(did.contains("-ERR reel: "), !reply.is_empty(), "{did}");
+        assert!(did.contains(&format!("{reply} ")) || reply.is_empty(), "{did}");
+        assert_eq!(mock.has_missed(), !reply.is_empty());
+        let effects = mock.end();
+        assert_eq!(effects.is_clean(), expect.is_empty());
+        assert_eq!(verdict(effects), expect, "{script:?}");
+    }
+}
+
+#[test]
+fn a_call_of_another_test_does_not_answer_this_one() {
+    let mut maker = Maker::default();
+    let calls = [maker.redis("GET a", "$1\r\n1\r\n"), maker.redis("GET b", "$1\r\n2\r\n")];
+    let first = maker.test(Attribution::Window, &[&calls[0]]);
+    let second = maker.test(Attribution::Window, &[&calls[1]]);
+    let mut mock = mock_of(&maker, HandRules::default());
+    mock.begin(first);
+    assert!(play(&mut mock, 1, &["open 6379", "redis GET b"]).contains("-ERR"));
+    assert!(verdict(mock.end()).contains("GET b"));
+    mock.begin(second);
+    assert_eq!(play(&mut mock, 2, &["open 6379", "redis GET b"]), "< $1\\r\\n2\\r\\n");
+    assert!(mock.end().is_clean());
+}
+
+#[test]
+fn candidates_are_shared_and_what_none_made_is_left_over() {
+    let mut maker = Maker::default();
+    let calls = [maker.redis("GET a", "$1\r\n1\r\n"), maker.redis("GET b", "$1\r\n2\r\n")];
+    let both = [&calls[0], &calls[1]];
+    let (first, second) = (maker.test(Attribution::Candidate, &both), maker.test(Attribution::Candidate, &both));
+    let mut mock = mock_of(&maker, HandRules::default());
+    mock.begin(first);
+    assert_eq!(play(&mut mock, 1, &["open 6379", "redis GET b"]), "< $1\\r\\n2\\r\\n");
+    assert!(mock.end().is_clean());
+    assert_eq!(mock.left_over(&[first]), []);
+    mock.begin(second);
+    assert!(mock.end().is_clean());
+    assert_eq!(mock.left_over(&[first, second]), [calls[0].clone()]);
+}
+
+#[test]
+fn start_up_may_repeat_or_be_missing() {
+    let mut maker = Maker::default();
+    let hello = exchange("redis", Direction::Out, 6379, &resp("HELLO 3"), "+OK\r\n");
+    maker.mock(Scope::Startup, None, hello);
+    let test = maker.test(Attribution::Window, &[]);
+    let mut mock = mock_of(&maker, HandRules::default());
+    assert_eq!(play(&mut mock, 1, &["open 6379", "redis HELLO 3"]), "< +OK\\r\\n");
+    assert!(play(&mut mock, 2, &["open 6379", "redis GET z"]).contains("-ERR"));
+    mock.begin(test);
+    assert_eq!(play(&mut mock, 3, &["open 6379", "redis HELLO 3", "redis HELLO 3"]), "< +OK\\r\\n\n< +OK\\r\\n");
+    assert!(mock.end().is_clean());
+    assert_eq!(verdict(mock.before()), "extra GET z");
+}
+
+#[test]
+fn relaxed_fields_leave_the_key_and_are_compared_after() {
+    let mut maker = Maker::default();
+    let call = maker.redis("SET k id-1", "+OK\r\n");
+    for (script, expect) in [("redis SET k id-2", ""), ("redis SET k other", "differs redis-0001 args[1]")] {
+        let mut maker = Maker(maker.0.clone());
+        let test = maker.test(Attribution::Window, &[&call]);
+        let schema = reel_protocols::by_name("redis").unwrap().schema();
+        let like = relaxations(schema, Side::Request, "like args[1]").remove(0);
+        let mut mock = mock_of(&maker, HandRules { relaxations: vec![(Direction::Out, like)], ..HandRules::default() });
+        mock.begin(test);
+        assert_eq!(play(&mut mock, 1, &["open 6379", script]), "< +OK\\r\\n");
+        assert_eq!(verdict(mock.end()), expect);
+        assert_eq!(mock.ledger().usage.relaxed().count(), usize::from(expect.is_empty()));
+    }
+}
+
+/// Rules that decide by the command.
+fn by_command(decide: fn(&str) -> Mocking) -> HandRules {
+    let mocking = move |view: &View<'_>| {
+        let field = view.schema().field(Side::Request, "command").unwrap().id;
+        decide(view.request.unwrap().field(field).as_str().unwrap())
+    };
+    HandRules { mocking: Some(Box::new(mocking)), ..HandRules::default() }
+}
+
+#[test]
+fn rules_answer_delay_abort_cycle_and_pass_on() {
+    let mut maker = Maker::default();
+    let calls = [
+        maker.redis("PING", "+PONG\r\n"),
+        maker.redis("GET a", "$1\r\n1\r\n"),
+        maker.redis("INCR n", ":1\r\n"),
+        maker.redis("INCR n", ":2\r\n"),
+        maker.redis("TIME", ":5\r\n"),
+        maker.redis("TIME", ":6\r\n"),
+    ];
+    let test = maker.test(Attribution::Window, &calls.each_ref());
+    let rules = || {
+        by_command(|command| {
+            let origin = Some(origin("rule"));
+            let reply = |value| Answer::Respond(vec![("reply".to_owned(), value)]);
+            match command {
+                "PING" => Mocking { delay_ns: 20_000_000, origin, ..Mocking::default() },
+                "GET" => Mocking { answer: reply(Value::Null), origin, ..Mocking::default() },
+                "INCR" => Mocking { reuse: Reuse::Cycle, origin, ..Mocking::default() },
+                "TIME" => Mocking { reuse: Reuse::Latest, origin, ..Mocking::default() },
+                "KILL" => Mocking { answer: Answer::Abort(Abort::Reset), origin, ..Mocking::default() },
+                "HANG" => Mocking { answer: Answer::Abort(Abort::Timeout), origin, ..Mocking::default() },
+                "REAL" => Mocking { answer: Answer::Passthrough, origin, ..Mocking::default() },
+                _ => Mocking::default(),
+            }
+        })
+    };
+    for (script, expect) in [
+        // A delayed answer holds back the one behind it.
+        (vec!["redis PING", "redis GET a", "wait 20"], "timer 20ms\ntimer 20ms\n< +PONG\\r\\n\n< $-1\\r\\n"),
+        (vec!["redis INCR n", "redis INCR n", "redis INCR n"], "< :1\\r\\n\n< :2\\r\\n\n< :1\\r\\n"),
+        (vec!["redis TIME", "redis TIME"], "< :6\\r\\n\n< :6\\r\\n"),
+        (vec!["redis KILL"], "reset"),
+        (vec!["redis HANG"], ""),
+        (vec!["redis REAL", "redis GET a"], "forward 127.0.0.1:6379 *1\\r\\n$4\\r\\nREAL\\r\\n"),
+    ] {
+        let mut mock = mock_of(&maker, rules());
+        mock.begin(test);
+        assert_eq!(play(&mut mock, 1, &[vec!["open 6379"], script.clone()].concat()), expect, "{script:?}");
+        let effects = mock.end();
+        // Only the call that no rule frees is expected.
+        let expect = if script[0] == "redis PING" { "" } else { "missing redis-0001" };
+        assert_eq!(verdict(effects), expect, "{script:?}");
+    }
+}
+
+#[test]
+fn http_is_answered_refused_and_closed_as_recorded() {
+    let mut maker = Maker::default();
+    let get = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+    let until_close = exchange("http", Direction::Out, 80, get, "HTTP/1.1 200 OK\r\n\r\nbye");
+    let call = maker.mock(Scope::Test, None, until_close);
+    let test = maker.test(Attribution::Window, &[&call]);
+    let mut mock = mock_of(&maker, HandRules::default());
+    mock.begin(test);
+    let send = format!("> {get}");
+    assert_eq!(play(&mut mock, 1, &["open 80", &send]), "< HTTP/1.1 200 OK\\r\\n\\r\\nbye\nclose");
+    assert!(mock.end().is_clean());
+    let refusal = play(&mut mock, 2, &["open 80", &send]);
+    assert!(refusal.starts_with("< HTTP/1.1 502 Bad Gateway") && refusal.ends_with("\nclose"), "{refusal}");
+    assert!(refusal.contains("GET /x to 127.0.0.1:80 is not in the recording"), "{refusal}");
+    // A server that was never recorded is spoken to in the protocol that the app speaks.
+    assert!(play(&mut mock, 3, &["open 81", &send]).contains("502"));
+    assert!(play(&mut mock, 4, &["open 81", "redis GET a"]).contains("-ERR"));
+    assert_eq!(play(&mut mock, 5, &["open 81", "> \x01\x02\x03\x04binary"]), "reset");
+    assert_eq!(play(&mut mock, 6, &["open 80", "> nonsense\r\n\r\n"]).lines().last(), Some("close"));
+    assert_eq!(verdict(mock.end()).lines().count(), 5);
+}
+
+#[test]
+fn opaque_runs_are_answered_however_they_are_cut() {
+    let mut maker = Maker::default();
+    let mut tcp =
+        |cue, request, response| maker.mock(Scope::Test, cue, exchange("tcp", Direction::Out, 25, request, response));
+    let greeting = tcp(Some(Cue::Connect), "", "220 ready\n");
+    let calls = [tcp(None, "HELO a\n", "250 ok\n"), tcp(None, "HELO a\nMORE\n", "250 more\n"), tcp(None, "QUIT\n", "")];
+    let push = tcp(Some(Cue::After(calls[0].clone())), "", "news\n");
+    let test = maker.test(Attribution::Window, &[&greeting, &calls[0], &calls[1], &calls[2], &push]);
+    let script = ["open 25", "> HE", "> LO a\n", "wait 50", "> HELO a\nMO", "> RE\n", "> QUIT\n", "shut"];
+    let mut mock = mock_of(&maker, HandRules::default());
+    mock.begin(test);
+    let did = play(&mut mock, 1, &script);
+    assert_eq!(did, "< 220 ready\\n\ntimer 50ms\n< 250 ok\\n\n< news\\n\n< 250 more\\n\nclose");
+    assert_eq!(verdict(mock.end()), "");
+    // The greeting was for one connection; a run that begins like no other is a miss at once.
+    assert_eq!(play(&mut mock, 2, &["open 25"]), "reset");
+    assert_eq!(play(&mut mock, 3, &["open 26", "> X\n"]), "reset");
+    assert_eq!(verdict(mock.end()), "extra connect\nextra X");
+}
+
+#[test]
+fn a_refused_connection_is_reset() {
+    let mut maker = Maker::default();
+    let mut refused = exchange("tcp", Direction::Out, 99, "", "");
+    refused.ending = Some(Ending::Refused);
+    let call = maker.mock(Scope::Test, Some(Cue::Connect), refused);
+    let test = maker.test(Attribution::Window, &[&call]);
+    let mut mock = mock_of(&maker, HandRules::default());
+    mock.begin(test);
+    assert_eq!(play(&mut mock, 1, &["open 99"]), "reset");
+    assert!(mock.end().is_clean());
+}
+
+#[test]
+fn a_redacted_field_is_any_value_but_the_same_one() {
+    for (second, expect) in [("redis AUTH hunter2", ""), ("redis AUTH other", "differs redis-0002 args[0]")] {
+        let mut maker = Maker::default();
+        let token = "{{secret:auth:1}}";
+        let calls =
+            [maker.redis(&format!("AUTH {token}"), "+OK\r\n"), maker.redis(&format!("AUTH {token}"), "+OK\r\n")];
+        let test = maker.test(Attribution::Window, &[&calls[0], &calls[1]]);
+        let mut mock = mock_of(&maker, HandRules::default());
+        mock.begin(test);
+        assert_eq!(play(&mut mock, 1, &["open 6379", "redis AUTH hunter2", second]), "< +OK\\r\\n\n< +OK\\r\\n");
+        assert_eq!(verdict(mock.end()), expect);
+    }
+}

@@ -1,0 +1,77 @@
+//! Recordings made of a few lines, for tests of what reads them.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use reel_lang::schema::{Direction, Side};
+use reel_protocols::{Demand, Frame, Message, Protocol, Rest};
+
+use super::{Attribution, Cue, Destination, EffectRef, Exchange, Mock, MockId, Recording, Scope, Test, TestId};
+
+/// Decodes an exchange from its bytes.
+pub(crate) fn exchange(protocol: &str, direction: Direction, port: u16, request: &str, response: &str) -> Exchange {
+    let protocol = reel_protocols::by_name(protocol).unwrap();
+    let mut codec = protocol.codec();
+    let mut decode = |side, bytes: &str| {
+        let message = frame(codec.as_mut(), protocol, side, bytes.as_bytes());
+        codec.pair(&message);
+        message
+    };
+    let some = |bytes: &str| !bytes.is_empty();
+    Exchange {
+        protocol: protocol.schema().protocol.clone(),
+        direction,
+        destination: Destination { addr: ([127, 0, 0, 1], port).into(), host: None },
+        request: some(request).then(|| decode(Side::Request, request)),
+        interim: Vec::new(),
+        response: some(response).then(|| decode(Side::Response, response)),
+        ending: None,
+    }
+}
+
+fn frame(codec: &mut dyn reel_protocols::Codec, protocol: &dyn Protocol, side: Side, bytes: &[u8]) -> Message {
+    let rests = if protocol.framed() { vec![Rest::Open, Rest::Closed] } else { vec![Rest::Turn] };
+    for rest in rests {
+        if let Ok(Frame::Message { message, .. }) = codec.frame(side, bytes, rest, Demand::ALL) {
+            return message;
+        }
+    }
+    panic!("not a message: {}", bytes.escape_ascii());
+}
+
+/// A Redis command as an array of bulk strings.
+pub(crate) fn resp(words: &str) -> String {
+    let words: Vec<&str> = words.split(' ').collect();
+    let bulk = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    format!("*{}\r\n{}", words.len(), bulk.collect::<String>())
+}
+
+/// A recording that grows.
+#[derive(Default)]
+pub(crate) struct Maker(pub(crate) Recording);
+
+impl Maker {
+    pub(crate) fn mock(&mut self, scope: Scope, cue: Option<Cue>, exchange: Exchange) -> MockId {
+        let protocol = exchange.protocol.clone();
+        let number = self.0.mocks.iter().filter(|mock| mock.id.protocol == protocol).count() as u32 + 1;
+        let id = MockId { protocol, number };
+        self.0.mocks.push(Mock { id: id.clone(), scope, cue, exchange });
+        self.0.mocks.sort_by(|a, b| a.id.cmp(&b.id));
+        id
+    }
+
+    /// A Redis call at port 6379.
+    pub(crate) fn redis(&mut self, command: &str, reply: &str) -> MockId {
+        self.mock(Scope::Test, None, exchange("redis", Direction::Out, 6379, &resp(command), reply))
+    }
+
+    /// A test of the app at port 8080, whose own exchange is `GET /N`.
+    pub(crate) fn test(&mut self, attribution: Attribution, effects: &[&MockId]) -> TestId {
+        let id = TestId(self.0.tests.len() as u32 + 1);
+        let request = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", id.0);
+        let exchange =
+            exchange("http", Direction::In, 8080, &request, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        let effects = effects.iter().map(|mock| EffectRef { mock: (*mock).clone(), attribution }).collect();
+        self.0.tests.push(Test { id, slug: format!("get-{}", id.0), exchange, effects, tags: Vec::new() });
+        id
+    }
+}
