@@ -69,7 +69,7 @@ pub struct Map {
     pub name: String,
     /// One type a key; empty for a map without keys.
     pub keys: Vec<Ty>,
-    /// Integers are 64 bits wide, here and in keys.
+    /// Integers are 64 bits wide, here and in keys; within a tuple they keep their width.
     pub value: Ty,
     /// What `let @m = hash(N)` said; else `Config::max_map_keys` holds.
     pub max_entries: Option<u32>,

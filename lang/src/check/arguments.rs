@@ -5,7 +5,7 @@ use super::infer::{coerce, is_char_array};
 use super::literal::text_of;
 use crate::ast::{self, ExprKind as Ast};
 use crate::diagnostic::{Diagnostic, code, nearest};
-use crate::env::{Function, Param};
+use crate::env::{Function, Param, Returns};
 use crate::hir::{self, ExprKind};
 use crate::span::Span;
 use crate::ty::Ty;
@@ -66,7 +66,11 @@ impl<'a> Checker<'a> {
             Param::Value | Param::Path => self.printable(function, expr),
             Param::Int => {
                 let value = self.value(expr);
-                self.integer(value)
+                match value.ty {
+                    // What such a function does depends on the width: `bswap`.
+                    Ty::Int(_) if function.returns == Returns::Argument => value,
+                    _ => self.integer(value),
+                }
             }
             Param::LiteralInt => self.literal_number(expr),
             Param::Str => self.text(expr),

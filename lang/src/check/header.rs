@@ -212,7 +212,7 @@ impl<'a> Checker<'a> {
                     };
                     let mut diagnostic =
                         Diagnostic::expected(code::BAD_MESSAGE_HEADER, span, wanted, format!("`{other}`"));
-                    if let Some(near) = nearest(other, known) {
+                    if let Some(near) = nearest(other, known).filter(|near| *near != other) {
                         diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
                     }
                     self.report(diagnostic);

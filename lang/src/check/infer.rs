@@ -1,12 +1,21 @@
 //! How types join: the type of a map or variable out of the types of what is stored in it.
 //!
-//! Stored integers are 64 bits wide. A literal that both signs can hold takes the other's sign; two signs that clash give
-//! `int64`, as in bpftrace. Joins only widen (nothing -> literal -> `uint64` -> `int64`; anything -> `any`), which is why
-//! the passes of the checker end.
+//! Integers in maps are 64 bits wide; a variable, and a part of a tuple, keeps the width of what is stored in it. A literal
+//! that both signs can hold takes the other's type; two signs that clash give `int64`, as in bpftrace. Joins only widen
+//! (nothing -> literal -> `uint64` -> `int64`; anything -> `any`), which is why the passes of the checker end.
 
 use crate::hir;
 use crate::span::Span;
 use crate::ty::{Agg, IntTy, Ty};
+
+/// Whether stored integers keep their width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    /// In a variable.
+    Exact,
+    /// In a map.
+    Wide,
+}
 
 /// The type of a stored value, so far.
 #[derive(Debug, Clone)]
@@ -34,8 +43,11 @@ impl Infer {
     ///
     /// # Errors
     /// The two types that have nothing in common.
-    pub(super) fn join(&mut self, value: &hir::Expr) -> Result<bool, (Ty, Ty)> {
-        let incoming = stored(&value.ty);
+    pub(super) fn join(&mut self, value: &hir::Expr, width: Width) -> Result<bool, (Ty, Ty)> {
+        let incoming = match (&value.ty, width) {
+            (Ty::Int(int), Width::Exact) => Ty::Int(*int),
+            (ty, _) => stored(ty),
+        };
         if incoming == Ty::Error {
             return Ok(false);
         }
@@ -45,7 +57,10 @@ impl Infer {
             return Ok(true);
         };
         let joined = match (ty, &incoming) {
-            (Ty::Int(_), Ty::Int(_) | Ty::Ptr(..) | Ty::Duration | Ty::Time) if self.flexible => Some(incoming.clone()),
+            (Ty::Int(_), Ty::Int(_) | Ty::Ptr(..) | Ty::Duration | Ty::Time) if self.flexible => {
+                Some(stored(&incoming))
+            }
+            (Ty::Int(int), Ty::Int(_)) if flexible && !holds(*int, value) => Some(Ty::Int(wide(*int))),
             (Ty::Int(_) | Ty::Ptr(..) | Ty::Duration | Ty::Time, Ty::Int(_)) if flexible => Some(ty.clone()),
             _ => join(ty, &incoming),
         };
@@ -60,19 +75,33 @@ impl Infer {
     }
 }
 
+/// Whether a type can hold a non-negative literal.
+fn holds(int: IntTy, value: &hir::Expr) -> bool {
+    let bits = u32::from(int.bits) - u32::from(int.signed);
+    matches!(value.kind, hir::ExprKind::Int(n) if n.unsigned_abs().checked_shr(bits).unwrap_or(0) == 0)
+}
+
 /// Whether an expression is a non-negative literal without a sign of its own.
 pub(super) fn is_flexible(expr: &hir::Expr) -> bool {
     matches!((&expr.kind, &expr.ty), (hir::ExprKind::Int(n), Ty::Int(IntTy::I64)) if *n >= 0)
 }
 
-/// The type in which a value is kept in a map or variable.
+/// The type in which a value is kept in a map.
 pub(super) fn stored(ty: &Ty) -> Ty {
     match ty {
         Ty::Int(int) => Ty::Int(wide(*int)),
-        Ty::Tuple(items) => Ty::Tuple(items.iter().map(stored).collect()),
+        Ty::Tuple(items) => Ty::Tuple(items.iter().map(part).collect()),
         ty if is_char_array(ty) => Ty::Str,
         Ty::Nil | Ty::Null | Ty::Headers | Ty::Strings | Ty::List => Ty::Any,
         other => other.clone(),
+    }
+}
+
+/// The type in which a part of a tuple is kept.
+fn part(ty: &Ty) -> Ty {
+    match ty {
+        Ty::Int(_) => ty.clone(),
+        other => stored(other),
     }
 }
 
@@ -91,7 +120,8 @@ pub(super) fn join(a: &Ty, b: &Ty) -> Option<Ty> {
     match (a, b) {
         _ if a == b => Some(a.clone()),
         (Ty::Error, other) | (other, Ty::Error) => Some(other.clone()),
-        (Ty::Int(x), Ty::Int(y)) => Some(Ty::Int(IntTy { bits: x.bits.max(y.bits), signed: x.signed || y.signed })),
+        (Ty::Int(x), Ty::Int(y)) if x.signed != y.signed => Some(Ty::Int(IntTy::I64)),
+        (Ty::Int(x), Ty::Int(y)) => Some(Ty::Int(IntTy { bits: x.bits.max(y.bits), signed: x.signed })),
         (Ty::Enum(_, x), Ty::Enum(_, y) | Ty::Int(y)) | (Ty::Int(x), Ty::Enum(_, y)) => {
             join(&Ty::Int(wide(*x)), &Ty::Int(wide(*y)))
         }
@@ -151,6 +181,12 @@ pub(super) fn is_message_value(ty: &Ty) -> bool {
     )
 }
 
+/// Cuts a literal to a type's width, and gives it the type's sign.
+pub(super) fn truncate(n: i64, int: IntTy) -> i64 {
+    let unused = 64 - u32::from(int.bits.min(64));
+    if int.signed { n.wrapping_shl(unused) >> unused } else { (n.cast_unsigned() << unused >> unused).cast_signed() }
+}
+
 /// Makes an expression one of the given type: a literal changes its type, anything else gets a cast.
 pub(super) fn coerce(expr: hir::Expr, ty: &Ty) -> hir::Expr {
     if expr.ty == *ty || expr.ty == Ty::Error || *ty == Ty::Error {
@@ -159,7 +195,7 @@ pub(super) fn coerce(expr: hir::Expr, ty: &Ty) -> hir::Expr {
     let span = expr.span;
     match (expr.kind, ty) {
         (kind @ hir::ExprKind::Int(_), Ty::Int(IntTy { bits: 64, .. }) | Ty::Duration | Ty::Time)
-            if matches!(expr.ty, Ty::Int(_) | Ty::Duration) =>
+            if matches!(expr.ty, Ty::Int(_) | Ty::Enum(..) | Ty::Duration) =>
         {
             hir::Expr { kind, ty: ty.clone(), span }
         }

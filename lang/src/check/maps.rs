@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::Checker;
-use super::infer::{Infer, coerce};
+use super::infer::{Infer, Width, coerce};
 use crate::ast;
 use crate::diagnostic::{Diagnostic, code, nearest};
 use crate::hir::{self, ExprKind, MapId};
 use crate::span::Span;
-use crate::ty::Ty;
+use crate::ty::{Agg, Ty};
 
 /// The most entries that a map can be declared with.
 const MAX_ENTRIES: i64 = 1 << 26;
@@ -116,7 +116,7 @@ impl<'a> Checker<'a> {
         let mut conflicts = Vec::new();
         let mut joined = Vec::new();
         for (infer, key) in known.iter_mut().zip(keys) {
-            match infer.join(&key) {
+            match infer.join(&key, Width::Wide) {
                 Ok(changed) => {
                     self.changed |= changed;
                     joined.push(coerce(key, &infer.current()));
@@ -160,12 +160,18 @@ impl<'a> Checker<'a> {
         self.join_value(id, value)
     }
 
+    /// The type of a map that is known to hold integers, whatever is added to it.
+    pub(super) fn map_int(&self, id: MapId) -> Option<Ty> {
+        let value = &self.maps.state(id)?.value;
+        value.ty.clone().filter(|ty| matches!(ty, Ty::Int(_)) && !value.flexible)
+    }
+
     /// Joins the type of a stored value or an aggregation.
     pub(super) fn join_value(&mut self, id: MapId, value: hir::Expr) -> hir::Expr {
         let Some(map) = self.maps.state_mut(id) else {
             return value;
         };
-        match map.value.join(&value) {
+        match map.value.join(&value, Width::Wide) {
             Ok(changed) => {
                 let ty = map.value.current();
                 self.changed |= changed;
@@ -173,14 +179,15 @@ impl<'a> Checker<'a> {
             }
             Err((has, found)) => {
                 let (name, first) = (map.name.clone(), map.value.span);
+                let (has, found) = (described(&has), described(&found));
                 self.fault(
                     Diagnostic::new(
                         code::MAP_CONFLICT,
                         value.span,
                         format!("`@{name}` holds {has} elsewhere, and here {found}"),
                     )
-                    .label(found.to_string())
-                    .secondary(first, has.to_string())
+                    .label(found)
+                    .secondary(first, has)
                     .hint("use another map, or store values of one type"),
                 )
             }
@@ -283,6 +290,15 @@ fn spread(mut keys: Vec<hir::Expr>) -> Vec<hir::Expr> {
         kind: ExprKind::TupleItem { base: Box::new(key.clone()), index: index as u32 },
     };
     types.into_iter().enumerate().map(part).collect()
+}
+
+/// A type as a conflict shows it: histograms with their buckets.
+fn described(ty: &Ty) -> String {
+    match ty {
+        Ty::Agg(Agg::Hist { bits }) => format!("hist_t with {bits} bits"),
+        Ty::Agg(Agg::Lhist { min, max, step }) => format!("lhist_t from {min} to {max} by {step}"),
+        other => other.to_string(),
+    }
 }
 
 fn count_keys(n: usize) -> String {

@@ -35,7 +35,10 @@ impl<'a> Checker<'a> {
     pub(super) fn binary(&mut self, op: Ast, left: hir::Expr, right: hir::Expr, span: Span) -> hir::Expr {
         let (left, right) = (self.plain(left), self.plain(right));
         if left.ty == Ty::Error || right.ty == Ty::Error {
-            return super::error_expr(span);
+            return match op {
+                Ast::Eq | Ast::Ne | Ast::Lt | Ast::Le | Ast::Gt | Ast::Ge => super::error_expr(span),
+                _ => unknown_operand(left, right, span),
+            };
         }
         match op {
             Ast::Eq => self.compare(BinaryOp::Eq, left, right, span),
@@ -228,6 +231,22 @@ fn arithmetic_type(op: BinaryOp, left: &hir::Expr, right: &hir::Expr) -> Option<
         (Ty::Int(IntTy::U64), Ty::Duration, _) => Some(Ty::Int(IntTy::U64)),
         (Ty::Time | Ty::Duration, _, _) | (_, Ty::Time | Ty::Duration, _) => Some(int),
         _ => None,
+    }
+}
+
+/// An operation with a map or variable whose type is still open: `@n = @n + 1` makes `@n` a number.
+///
+/// What this gives never gets into a program: the type that it leads to is known in the next pass.
+fn unknown_operand(left: hir::Expr, right: hir::Expr, span: Span) -> hir::Expr {
+    let is_open = |e: &hir::Expr| e.ty == Ty::Error && matches!(e.kind, ExprKind::MapGet { .. } | ExprKind::Var(_));
+    let known = match (is_open(&left), is_open(&right)) {
+        (true, false) => right,
+        (false, true) => left,
+        _ => return super::error_expr(span),
+    };
+    match known.ty {
+        Ty::Int(_) => hir::Expr { span, ..known },
+        _ => super::error_expr(span),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Checker;
-use super::infer::{Infer, coerce};
+use super::infer::{Infer, Width, coerce};
 use crate::ast;
 use crate::diagnostic::{Diagnostic, code, nearest};
 use crate::env::{ArgsLayout, ProbeKind};
@@ -173,7 +173,7 @@ impl<'a> Checker<'a> {
             let first = var.infer.span;
             return self.store_declared(&name, ty, first, value);
         }
-        match var.infer.join(&value) {
+        match var.infer.join(&value, Width::Exact) {
             Ok(changed) => {
                 self.changed |= changed;
                 let ty = self.var_ty(id);
@@ -192,6 +192,15 @@ impl<'a> Checker<'a> {
                     .hint("use another variable"),
                 )
             }
+        }
+    }
+
+    /// Stores the result of `$x += e` or `$x++`, which keeps the variable's type as in C.
+    pub(super) fn store_back(&mut self, id: VarId, value: hir::Expr) -> hir::Expr {
+        let fixed = self.body.vars.get(id.0 as usize).filter(|var| !var.infer.flexible).map(|var| var.infer.current());
+        match (fixed, &value.ty) {
+            (Some(ty @ Ty::Int(_)), Ty::Int(_)) => coerce(value, &ty),
+            _ => self.store(id, value),
         }
     }
 

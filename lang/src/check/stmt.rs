@@ -143,7 +143,7 @@ impl<'a> Checker<'a> {
                     return;
                 }
                 let id = self.lookup(name).unwrap_or_else(|| self.declare(name, target.span));
-                let value = self.store(id, value);
+                let value = if op.is_some() { self.store_back(id, value) } else { self.store(id, value) };
                 push(out, StmtKind::Assign { var: id, value }, span);
             }
             ast::ExprKind::Discard => {
@@ -200,7 +200,10 @@ impl<'a> Checker<'a> {
         out: &mut Vec<hir::Stmt>,
     ) {
         let delta = self.integer(delta);
-        let delta = self.map_write(map, delta);
+        let delta = match self.map_int(map) {
+            Some(ty) => coerce(delta, &ty),
+            None => self.map_write(map, delta),
+        };
         if delta.ty != Ty::Error && delta.ty.int().is_none() {
             return;
         }
@@ -216,8 +219,13 @@ impl<'a> Checker<'a> {
             ast::ExprKind::Step { op, target, .. } => self.step_stmt(span, *op, target, out),
             ast::ExprKind::Error => {}
             _ => {
-                let value = self.any_value(expr);
-                if value.ty != Ty::Error {
+                let mut value = self.any_value(expr);
+                // The expansion of a macro, whose statements need no expression around them.
+                while let ExprKind::Block { mut body, value: last } = value.kind {
+                    out.append(&mut body);
+                    value = *last;
+                }
+                if !matches!(value.ty, Ty::Error) && !is_nothing(&value) {
                     push(out, StmtKind::Expr(value), span);
                 }
             }
@@ -259,7 +267,7 @@ impl<'a> Checker<'a> {
                 let one = hir::Expr { kind: ExprKind::Int(1), ..delta };
                 let op = if op == StepOp::Inc { ast::BinaryOp::Add } else { ast::BinaryOp::Sub };
                 let value = self.binary(op, current, one, span);
-                let value = self.store(id, value);
+                let value = self.store_back(id, value);
                 push(out, StmtKind::Assign { var: id, value }, span);
             }
             ast::ExprKind::Error => {}
@@ -372,5 +380,13 @@ pub(super) fn push(out: &mut Vec<hir::Stmt>, kind: StmtKind, span: Span) {
 
 /// Statements, then a value.
 pub(super) fn block_value(body: Vec<hir::Stmt>, value: hir::Expr, span: Span) -> hir::Expr {
+    if body.is_empty() {
+        return value;
+    }
     hir::Expr { ty: value.ty.clone(), kind: ExprKind::Block { body, value: Box::new(value) }, span }
+}
+
+/// Whether an expression is the absent value of a block.
+fn is_nothing(value: &hir::Expr) -> bool {
+    value.ty == Ty::Void && value.kind == ExprKind::Nil
 }

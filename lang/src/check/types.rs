@@ -1,7 +1,7 @@
 //! Types as they are written: casts, `let`, `sizeof`.
 
 use super::Checker;
-use super::infer::coerce;
+use super::infer::truncate;
 use super::names::default_space;
 use crate::ast::{self, TypeKind, TypeOrExpr};
 use crate::diagnostic::{Diagnostic, code, nearest};
@@ -197,9 +197,10 @@ impl<'a> Checker<'a> {
         if value.ty == to {
             return hir::Expr { span, ..value };
         }
-        // A literal that fits keeps its bits; a narrower type cuts them at run time.
-        match to {
-            Ty::Int(IntTy { bits: 64, .. }) => hir::Expr { span, ..coerce(value, &to) },
+        match (&to, &value.kind) {
+            (Ty::Int(int), hir::ExprKind::Int(n)) if matches!(value.ty, Ty::Int(_) | Ty::Enum(..)) => {
+                hir::Expr { kind: hir::ExprKind::Int(truncate(*n, *int)), ty: to, span }
+            }
             _ => hir::Expr { kind: hir::ExprKind::Cast(Box::new(value)), ty: to, span },
         }
     }
