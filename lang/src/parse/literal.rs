@@ -159,7 +159,7 @@ fn escape(text: &str) -> Result<(Option<u8>, usize), LiteralError> {
         Some('"') => simple(b'"'),
         Some('\\') => simple(b'\\'),
         Some('\n') => Ok((None, 2)),
-        Some('x') => coded(&text[2..], 2, 16, "two hexadecimal digits follow `\\x`"),
+        Some('x' | 'X') => coded(&text[2..], 2, 16, "two hexadecimal digits follow `\\x`"),
         Some('0'..='7') => coded(&text[1..], 3, 8, "at most three octal digits follow `\\`"),
         other => {
             let shown = other.map_or(String::new(), String::from);

@@ -40,7 +40,7 @@ pub(super) fn kind(masked: &[u8], start: usize) -> RawKind {
         b"noise" if name_follows && is_noise(rest) => RawKind::Noise,
         b"let" => RawKind::MapDecl,
         b"import" if next == b'"' || name_follows => RawKind::Import,
-        b"config" if next == b'=' => RawKind::Config,
+        b"config" if matches!(next, b'=' | b'{') => RawKind::Config,
         b"typedef" if name_follows => RawKind::Typedef,
         b"struct" | b"union" | b"enum" if name_follows || next == b'{' => RawKind::CDef,
         _ => clause,
