@@ -97,7 +97,7 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::close_brace => "`}`",
         Rule::close_paren => "`)`",
         Rule::close_bracket => "`]`",
-        Rule::open_paren => "`(`",
+        Rule::open_paren | Rule::call_args => "`(`",
         Rule::open_brace | Rule::block => "`{`",
         Rule::comma | Rule::last_comma => "`,`",
         Rule::colon => "`:`",
@@ -115,7 +115,7 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::c_field => "a field",
         Rule::c_variant => "a constant",
         Rule::statement | Rule::simple_stmt | Rule::block_stmt => "a statement",
-        Rule::expr | Rule::chain | Rule::operand | Rule::number | Rule::call | Rule::arg | Rule::tuple => {
+        Rule::expr | Rule::chain | Rule::operand | Rule::number | Rule::named | Rule::arg | Rule::tuple => {
             "an expression"
         }
         Rule::kw_if | Rule::if_expr => "an expression",

@@ -23,7 +23,6 @@ impl Lower<'_> {
             Rule::positional_count => ExprKind::PositionalCount,
             Rule::positional => self.positional(&pair).map_or(ExprKind::Error, ExprKind::Positional),
             Rule::variable => ExprKind::Var(text[1..].to_owned()),
-            Rule::bare_name if text == "_" => ExprKind::Discard,
             Rule::bare_name => ExprKind::Name(text.to_owned()),
             Rule::constant => match text {
                 "nil" => ExprKind::Nil,
@@ -31,7 +30,7 @@ impl Lower<'_> {
                 word => ExprKind::Bool(word == "true"),
             },
             Rule::map => self.map(pair),
-            Rule::call => self.call(pair),
+            Rule::named => self.named(pair),
             Rule::record => ExprKind::Record(self.record(pair)),
             Rule::tuple => return self.tuple(pair, span),
             Rule::sizeof => self.type_or_expr_in(pair).map_or(ExprKind::Error, ExprKind::Sizeof),
@@ -90,17 +89,18 @@ impl Lower<'_> {
         ExprKind::Map { name, keys }
     }
 
-    fn call(&mut self, pair: Pair<'_, Rule>) -> ExprKind {
-        let mut name = None;
-        let mut args = Vec::new();
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::bare_name => name = Some(self.ident(&part)),
-                Rule::arg => args.extend(self.arg(part)),
-                _ => {}
-            }
-        }
-        name.map_or(ExprKind::Error, |name| ExprKind::Call { name, args })
+    /// A name, or a call where arguments follow.
+    fn named(&mut self, pair: Pair<'_, Rule>) -> ExprKind {
+        let mut parts = pair.into_inner();
+        let Some(name) = parts.next() else { return ExprKind::Error };
+        let Some(call) = parts.next() else {
+            return match name.as_str() {
+                "_" => ExprKind::Discard,
+                text => ExprKind::Name(text.to_owned()),
+            };
+        };
+        let args = call.into_inner().filter(|p| p.as_rule() == Rule::arg);
+        ExprKind::Call { name: self.ident(&name), args: args.filter_map(|arg| self.arg(arg)).collect() }
     }
 
     fn arg(&mut self, pair: Pair<'_, Rule>) -> Option<Arg> {
