@@ -18,6 +18,7 @@ use crate::catalog::tracefs;
 use crate::cpus;
 use crate::load::{LoadError, ProgramKind};
 use crate::sys::bpf::{self, LinkTarget};
+use crate::sys::net;
 use crate::sys::perf::{self, AtReturn, Pmu, Sample};
 use crate::unsupported::Unsupported;
 
@@ -288,8 +289,8 @@ fn on_cgroup(program: BorrowedFd<'_>, kind: ProgramKind, path: &Path) -> io::Res
 }
 
 fn on_interface(program: BorrowedFd<'_>, interface: &str, hook: bpf_attach_type) -> io::Result<OwnedFd> {
-    let file = Path::new("/sys/class/net").join(interface).join("ifindex");
-    let index = fs::read_to_string(file)?.trim().parse().map_err(io::Error::other)?;
+    let name = CString::new(interface).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
+    let index = net::interface_index(&name)?;
     bpf::link_create(program, LinkTarget::Interface(index), hook, 0)
 }
 

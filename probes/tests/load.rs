@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use elf::{ARRAY, EXIT, MAP, PER_CPU_ARRAY, RING, call, count_and_return, ins, mov, object, only_in};
-use reel_probes::attach::{Attach, SampleRate};
+use reel_probes::attach::{Attach, SampleRate, TcDirection};
 use reel_probes::catalog::btf::Btf;
 use reel_probes::cgroup::Cgroup;
 use reel_probes::doctor::Capability;
@@ -246,6 +246,43 @@ fn the_verifiers_refusal_names_the_program_the_slot_and_the_reason() {
     };
     assert_eq!((rejection.program.as_str(), rejection.slot), ("prog", Some(1)));
     assert_eq!(rejection.reason(), "R3 !read_ok");
+}
+
+/// Runs the test of this name again, in a network namespace of its own; false in that second run.
+fn rerun_in_own_network(test: &str) -> bool {
+    const INSIDE: &str = "REEL_TEST_INSIDE_NETWORK";
+    if std::env::var_os(INSIDE).is_some() {
+        return false;
+    }
+    let exe = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--net", "--"]).arg(exe).args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    true
+}
+
+#[test]
+fn packet_programs_see_the_packets_of_their_interface() {
+    needs!(RawTracepoint);
+    if rerun_in_own_network("packet_programs_see_the_packets_of_their_interface") {
+        return;
+    }
+    let up = std::process::Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
+    assert!(up.success());
+    // XDP_PASS is 2, TCX_PASS is 0.
+    let counting = |section, verdict| Loaded::new(&object(section, &count_and_return(verdict), Some(ARRAY))).unwrap();
+    let mut xdp = counting("xdp", 2);
+    xdp.attach("prog", &Attach::Xdp { interface: "lo".into() }).unwrap();
+    let mut sent = counting("classifier", 0);
+    sent.attach("prog", &Attach::Tc { interface: "lo".into(), direction: TcDirection::Egress }).unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+    assert_eq!(socket.recv(&mut [0; 8]).unwrap(), 1);
+    assert_eq!((count(&xdp), count(&sent)), (1, 1));
+    let error = sent.attach("prog", &Attach::Tc { interface: "nonsense".into(), direction: TcDirection::Ingress });
+    assert_eq!(error.unwrap_err().to_string(), "network interface nonsense does not exist");
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub(crate) mod epoll;
 mod memlock;
 pub(crate) mod mmap;
 pub(crate) mod mount;
+pub(crate) mod net;
 pub(crate) mod perf;
 pub(crate) mod poll;
 pub(crate) mod process;

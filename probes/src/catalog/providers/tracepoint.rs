@@ -6,6 +6,8 @@
 //! them. So several syscalls from one header are points of the one raw tracepoint that sees all:
 //! their arguments come out of the registers, and each says its number.
 
+use std::thread;
+
 use reel_lang::env::{Arg, ArgAt, ArgsLayout, AttachError, AttachPoint, ProbeKind};
 use reel_lang::ty::Space;
 
@@ -20,6 +22,9 @@ pub(super) const TRACEPOINT: Provider = Provider {
 };
 
 const SYSCALLS: &str = "syscalls";
+/// From how many tracepoints on their formats are read by several threads, and by how many at most.
+const MANY: usize = 32;
+const MAX_WORKERS: usize = 4;
 /// Where the arguments of a syscall begin in its record, each a word (struct syscall_trace_enter).
 const FIRST_ARG: u32 = 16;
 
@@ -29,26 +34,55 @@ fn attach(parts: &[String]) -> Result<Vec<AttachPoint>, AttachError> {
     };
     let names = expand(category, name)?;
     let folded = names.iter().filter(|(category, _)| category == SYSCALLS).count() > 1;
+    let points = points(&names, folded)?;
+    if points.is_empty() { Err(nearest(category, name)) } else { Ok(points) }
+}
+
+/// Looks at each tracepoint's format. The kernel makes the text anew for each reader (some 35 us), so that many are
+/// shared out to threads: a wildcard over all syscalls would otherwise be half of a one-liner's start.
+fn points(names: &[(String, String)], folded: bool) -> Result<Vec<AttachPoint>, AttachError> {
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+    if names.len() < MANY || workers == 1 {
+        return some(names, folded);
+    }
+    thread::scope(|scope| {
+        let chunks = names.chunks(names.len().div_ceil(workers));
+        let running: Vec<_> = chunks.map(|chunk| scope.spawn(move || some(chunk, folded))).collect();
+        let mut points = Vec::new();
+        for worker in running {
+            match worker.join() {
+                Ok(found) => points.extend(found?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(points)
+    })
+}
+
+fn some(names: &[(String, String)], folded: bool) -> Result<Vec<AttachPoint>, AttachError> {
     let mut points = Vec::new();
     for (category, name) in names {
         // A tracepoint can go away between the list and the look at it, with its module.
-        let format = tracefs::read(&category, &name, "format").map_err(unsupported)?;
-        let Some(format) = format else { continue };
-        let fields = format::parse(&format);
-        let syscall = if folded && category == SYSCALLS { syscall(&name) } else { None };
-        let args = match &syscall {
-            Some(syscall) => registers(&fields, syscall),
-            None => record(&fields, &category),
-        };
-        let layout = ArgsLayout { args, syscall: syscall.map(|syscall| syscall.number) };
-        points.push(AttachPoint {
-            kind: ProbeKind::Tracepoint,
-            name: format!("tracepoint:{category}:{name}"),
-            target: vec![category, name],
-            args: layout.into(),
-        });
+        if let Some(format) = tracefs::read(category, name, "format").map_err(unsupported)? {
+            points.push(point(category, name, &format::parse(&format), folded));
+        }
     }
-    if points.is_empty() { Err(nearest(category, name)) } else { Ok(points) }
+    Ok(points)
+}
+
+fn point(category: &str, name: &str, fields: &[Field], folded: bool) -> AttachPoint {
+    let syscall = if folded && category == SYSCALLS { syscall(name) } else { None };
+    let args = match &syscall {
+        Some(syscall) => registers(fields, syscall),
+        None => record(fields, category),
+    };
+    let layout = ArgsLayout { args, syscall: syscall.map(|syscall| syscall.number) };
+    AttachPoint {
+        kind: ProbeKind::Tracepoint,
+        name: format!("tracepoint:{category}:{name}"),
+        target: vec![category.to_string(), name.to_string()],
+        args: layout.into(),
+    }
 }
 
 /// Returns the tracepoints that are meant; a name without wildcard is not looked up here.
