@@ -1,14 +1,15 @@
 //! `fentry:FUNCTION` and `fexit:FUNCTION`: kernel functions by trampoline, with typed arguments.
 //!
 //! Example: `fexit:tcp_recvmsg { @[comm] = sum(retval); }`. Linux 5.5 with BTF. Some hosts forbid
-//! trampolines: loading then says so.
+//! trampolines: kprobes stand in where there are any, else loading says so.
 
 use reel_lang::env::{Arg, ArgAt, AttachError, AttachPoint, ProbeKind};
 use reel_lang::ty::Space;
 
-use super::{Provider, malformed, not_found, point, unsupported};
+use super::{Provider, kprobe, malformed, not_found, point, unsupported};
 use crate::catalog::btf::{Btf, Kind, Type};
 use crate::catalog::{ctype, glob};
+use crate::doctor::Capability;
 
 pub(super) const FENTRY: Provider = Provider {
     names: &["fentry", "f", "kfunc"],
@@ -30,6 +31,17 @@ fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoi
         [_, _] => return Err(AttachError::NotYet),
         _ => return malformed(),
     };
+    // Where the host forbids trampolines a breakpoint sees the same calls. Without any privilege
+    // neither works, and a script can still be checked.
+    if kprobe::works() && !Capability::Fentry.check().ok {
+        let breakpoint = if kind == ProbeKind::Fexit { ProbeKind::Kretprobe } else { ProbeKind::Kprobe };
+        return kprobe::points(breakpoint, word, name, "0");
+    }
+    points(kind, word, name)
+}
+
+/// The functions that a name or pattern stands for.
+pub(super) fn points(kind: ProbeKind, word: &str, name: &str) -> Result<Vec<AttachPoint>, AttachError> {
     let btf = Btf::kernel().map_err(unsupported)?;
     let mut found: Vec<Type<'_>> = if glob::is_pattern(name) {
         functions(btf).filter(|function| glob::matches(name, function.name())).collect()

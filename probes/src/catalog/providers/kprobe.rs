@@ -1,7 +1,8 @@
 //! `kprobe:FUNCTION` and `kretprobe:FUNCTION`: any function of the kernel, by a breakpoint.
 //!
 //! Example: `kprobe:tcp_connect { @[comm] = count(); }`. The kernel must be built with
-//! CONFIG_KPROBES. Arguments have names and types where BTF knows the function.
+//! CONFIG_KPROBES, else fentry stands in where it can. Arguments have names and types where BTF
+//! knows the function.
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +10,10 @@ use std::path::Path;
 use reel_lang::env::{Arg, ArgAt, AttachError, AttachPoint, ProbeKind};
 use reel_lang::ty::{IntTy, Space, Ty};
 
-use super::{Provider, malformed, not_found, point};
+use super::{Provider, fentry, malformed, not_found, point};
 use crate::catalog::btf::{Btf, Kind};
 use crate::catalog::{ctype, glob};
+use crate::doctor::Capability;
 
 pub(super) const KPROBE: Provider = Provider {
     names: &["kprobe", "k"],
@@ -32,13 +34,28 @@ fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoi
     let [function] = parts else {
         return malformed();
     };
-    if !Path::new(PMU).exists() {
-        return Err(AttachError::Unsupported {
-            why: format!("this kernel has no kprobes ({PMU} does not exist)"),
-            remedy: "use fentry or a tracepoint, or a kernel built with CONFIG_KPROBES=y".into(),
-        });
-    }
     let (symbol, offset) = function.split_once('+').unwrap_or((function, "0"));
+    if works() {
+        return points(kind, word, symbol, offset);
+    }
+    // A trampoline sees the same calls, but only at the function's first instruction.
+    let trampoline = if kind == ProbeKind::Kretprobe { ProbeKind::Fexit } else { ProbeKind::Fentry };
+    if offset == "0" && Capability::Fentry.check().ok {
+        return fentry::points(trampoline, word, symbol);
+    }
+    Err(AttachError::Unsupported {
+        why: format!("this kernel has no kprobes ({PMU} does not exist), and fentry does not stand in for them"),
+        remedy: "use a tracepoint, or a kernel built with CONFIG_KPROBES=y".into(),
+    })
+}
+
+/// Whether this kernel has kprobes.
+pub(super) fn works() -> bool {
+    Path::new(PMU).exists()
+}
+
+/// The functions that a name or pattern stands for, as points at an offset.
+pub(super) fn points(kind: ProbeKind, word: &str, symbol: &str, offset: &str) -> Result<Vec<AttachPoint>, AttachError> {
     if offset.parse::<u64>().is_err() {
         return malformed();
     }
@@ -82,3 +99,31 @@ fn args(kind: ProbeKind, function: &str) -> Vec<Arg> {
 }
 
 const KERNEL: Space = Space::Kernel;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_have_the_arguments_that_btf_knows() {
+        let points = points(ProbeKind::Kprobe, "kprobe", "tcp_sendmsg", "4").unwrap();
+        assert_eq!((points.len(), points[0].name.as_str()), (1, "kprobe:tcp_sendmsg+4"));
+        assert_eq!(points[0].args.args[2].name, "size");
+        assert_eq!(points[0].args.args[2].at, ArgAt::Register(2));
+        assert_eq!(args(ProbeKind::Kretprobe, "tcp_sendmsg")[0].ty.to_string(), "int32");
+        assert!(matches!(super::points(ProbeKind::Kprobe, "kprobe", "no_such", "0"), Err(AttachError::NotFound(_))));
+        assert!(matches!(super::points(ProbeKind::Kprobe, "kprobe", "x", "y"), Err(AttachError::Malformed(_))));
+    }
+
+    #[test]
+    fn trampolines_stand_in_or_the_reason_is_said() {
+        match attach(ProbeKind::Kprobe, "kprobe", &["tcp_sendmsg".to_string()]) {
+            Ok(points) => assert_eq!(points[0].name, "kprobe:tcp_sendmsg"),
+            Err(error) => {
+                assert!(!works() && !Capability::Fentry.check().ok, "{error:?}");
+                assert!(matches!(error, AttachError::Unsupported { .. }), "{error:?}");
+            }
+        }
+    }
+}

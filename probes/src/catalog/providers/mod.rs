@@ -94,8 +94,17 @@ fn unsupported(error: Unsupported) -> AttachError {
 }
 
 /// The error for a name that does not exist; a pattern has no nearest names.
+///
+/// The kernel has 100,000 functions, and comparing two names is quadratic: what differs much in
+/// length, or at both ends, is no slip of the fingers.
 fn not_found<'a>(name: &str, all: impl IntoIterator<Item = &'a str>) -> AttachError {
-    let near = if glob::is_pattern(name) { None } else { nearest(name, all) };
+    let ends = |text: &str| (text.bytes().next(), text.bytes().next_back());
+    let (first, last) = ends(name);
+    let is_close = |other: &&str| {
+        let (other_first, other_last) = ends(other);
+        name.len().abs_diff(other.len()) <= 3 && (first == other_first || last == other_last)
+    };
+    let near = if glob::is_pattern(name) { None } else { nearest(name, all.into_iter().filter(is_close)) };
     AttachError::NotFound(near.map(str::to_string).into_iter().collect())
 }
 
