@@ -56,7 +56,7 @@ impl<'a> Checker<'a> {
                 };
                 Some((value, rest))
             }
-            Place::Message { schema, own, both } => self.message_base((schema, own, both), name, base.span, steps),
+            Place::Message { schema, own, both, .. } => self.message_base((schema, own, both), name, base.span, steps),
             _ => None,
         }
     }

@@ -25,13 +25,18 @@ impl<'a> Checker<'a> {
                         Event::Request | Event::Exchange => Side::Request,
                     },
                     both: probe.event != Event::Request,
+                    stage: None,
                 };
                 let header = Header::Message(probe.clone());
                 self.body_clause((index, 0), clause, place, header, out);
             }
             On::Rule(schema, rule) => {
-                let place =
-                    Place::Message { schema, own: rule.side.unwrap_or(Side::Request), both: rule.stage != Stage::Mock };
+                let place = Place::Message {
+                    schema,
+                    own: rule.side.unwrap_or(Side::Request),
+                    both: rule.stage != Stage::Mock,
+                    stage: Some(rule.stage),
+                };
                 self.rule_clause(index, clause, place, rule, out);
             }
         }

@@ -9,6 +9,9 @@ use crate::hir::{self, ExprKind};
 use crate::span::Span;
 use crate::ty::{IntTy, Ty};
 
+/// The deepest tree of expressions and blocks, macros expanded: twice what the parser lets through.
+const MAX_DEPTH: usize = 400;
+
 impl<'a> Checker<'a> {
     /// Checks an expression that must give a value.
     pub(super) fn value(&mut self, expr: &'a ast::Expr) -> hir::Expr {
@@ -27,6 +30,18 @@ impl<'a> Checker<'a> {
 
     /// Checks an expression, which may also give nothing.
     pub(super) fn any_value(&mut self, expr: &'a ast::Expr) -> hir::Expr {
+        if self.body.depth >= MAX_DEPTH {
+            let message = format!("the expression is more than {MAX_DEPTH} levels deep once its macros are expanded");
+            return self
+                .fault(Diagnostic::new(code::RECURSION, expr.span, message).hint("keep parts of it in variables"));
+        }
+        self.body.depth += 1;
+        let value = self.any_kind(expr);
+        self.body.depth -= 1;
+        value
+    }
+
+    fn any_kind(&mut self, expr: &'a ast::Expr) -> hir::Expr {
         let span = expr.span;
         match &expr.kind {
             Ast::Int { .. }

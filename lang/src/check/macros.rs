@@ -15,6 +15,8 @@ use crate::span::Span;
 
 /// The deepest nesting of expansions.
 const MAX_EXPANSION_DEPTH: usize = 32;
+/// The most expansions in one clause: a macro that uses its parameter twice doubles what is passed.
+const MAX_EXPANSIONS: usize = 4_096;
 
 impl<'a> Checker<'a> {
     /// Expands a macro or `#define` that is named without `()`.
@@ -81,6 +83,11 @@ impl<'a> Checker<'a> {
         }
         if self.body.frames.len() > MAX_EXPANSION_DEPTH {
             return self.too_deep(name, span);
+        }
+        self.body.expansions += 1;
+        if self.body.expansions > MAX_EXPANSIONS {
+            let message = format!("the clause expands more than {MAX_EXPANSIONS} macros");
+            return self.fault(Diagnostic::new(code::RECURSION, found.name.span, message));
         }
         self.body.frames.push(Frame { blocks: vec![HashMap::new()], params, expands: Some(found) });
         let value = self.block_expr(&found.body, span);

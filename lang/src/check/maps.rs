@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Checker;
 use super::infer::{Infer, Width, coerce};
+use super::stmt::{block_value, is_simple};
 use crate::ast;
 use crate::diagnostic::{Diagnostic, code, nearest};
 use crate::hir::{self, ExprKind, MapId};
@@ -68,13 +69,44 @@ impl<'a> Checker<'a> {
     /// Checks the keys of `@name[keys]` and joins their types.
     pub(super) fn map_entry(&mut self, name: &str, keys: &'a [ast::Expr], span: Span) -> (MapId, Vec<hir::Expr>) {
         let keys: Vec<_> = keys.iter().map(|key| self.value(key)).collect();
-        let keys: Vec<_> = spread(keys).into_iter().map(|key| self.map_key(key)).collect();
+        let keys: Vec<_> = self.spread(keys).into_iter().map(|key| self.map_key(key)).collect();
         let id = match self.map_name(name, span) {
             Some(name) => self.maps.intern(&name, span),
             // Reported: a map of its own, which agrees with everything.
             None => self.maps.intern(&format!("#{name}"), span),
         };
         (id, self.join_keys(id, keys, span))
+    }
+
+    /// One key that is a tuple counts as its parts: `@[1, 2]` and `@[(1, 2)]` are the same entry.
+    fn spread(&mut self, mut keys: Vec<hir::Expr>) -> Vec<hir::Expr> {
+        let types = match keys.as_slice() {
+            [hir::Expr { ty: Ty::Tuple(types), .. }] => types.clone(),
+            _ => return keys,
+        };
+        let Some(key) = keys.pop() else {
+            return keys;
+        };
+        if let ExprKind::Tuple(items) = key.kind {
+            return items;
+        }
+        let span = key.span;
+        let (save, base) = if is_simple(&key) {
+            (None, key)
+        } else {
+            let (save, base) = self.hidden(key);
+            (Some(save), base)
+        };
+        for (index, ty) in types.into_iter().enumerate() {
+            let kind = ExprKind::TupleItem { base: Box::new(base.clone()), index: index as u32 };
+            keys.push(hir::Expr { kind, ty, span });
+        }
+        // Keys are computed from left to right, so the first one computes the tuple.
+        if let (Some(save), Some(first)) = (save, keys.first_mut()) {
+            let value = std::mem::replace(first, super::error_expr(span));
+            *first = block_value(vec![save], value, span);
+        }
+        keys
     }
 
     fn map_key(&mut self, key: hir::Expr) -> hir::Expr {
@@ -268,28 +300,6 @@ impl<'a> Checker<'a> {
         }
         faults.into_iter().for_each(|fault| self.report(fault));
     }
-}
-
-/// One key that is a tuple counts as its parts: `@[1, 2]` and `@[(1, 2)]` are the same entry.
-fn spread(mut keys: Vec<hir::Expr>) -> Vec<hir::Expr> {
-    let [key] = keys.as_slice() else {
-        return keys;
-    };
-    let Ty::Tuple(types) = key.ty.clone() else {
-        return keys;
-    };
-    let Some(key) = keys.pop() else {
-        return keys;
-    };
-    if let ExprKind::Tuple(items) = key.kind {
-        return items;
-    }
-    let part = |(index, ty): (usize, Ty)| hir::Expr {
-        span: key.span,
-        ty,
-        kind: ExprKind::TupleItem { base: Box::new(key.clone()), index: index as u32 },
-    };
-    types.into_iter().enumerate().map(part).collect()
 }
 
 /// A type as a conflict shows it: histograms with their buckets.

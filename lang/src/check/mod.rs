@@ -74,6 +74,9 @@ pub struct Checked {
 
 /// Checks programs that run as one: stdlib's first, then the user's in their order.
 ///
+/// What did not parse is left out without a word, since the parser has reported it: the result is of use only where nothing
+/// was wrong there.
+///
 /// Clauses of the result stand in the order in which rules win: the user's, then stdlib's.
 pub fn check(programs: &[ast::Program], env: &dyn Environment, options: &Options) -> Checked {
     let mut diagnostics = Diagnostics::new();

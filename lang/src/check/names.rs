@@ -50,7 +50,7 @@ impl<'a> Checker<'a> {
                 return hir::Expr { kind: ExprKind::Var(hir::VarId(0)), ty: Ty::Any, span };
             }
             Some(Place::Noise { .. }) => {}
-            Some(Place::Message { schema, own, both }) => {
+            Some(Place::Message { schema, own, both, .. }) => {
                 if let Some(field) = field_of(schema, own, both, name) {
                     return field_expr(field, span);
                 }
@@ -112,12 +112,23 @@ impl<'a> Checker<'a> {
         if NOT_YET.contains(&name) {
             return super::not_yet(code::NOT_YET_VALUE, span, &format!("`{name}`"));
         }
-        if let Some(Place::Message { schema, own, both }) = &self.body.place {
+        if let Some(Place::Message { schema, own, both, .. }) = &self.body.place
+            && !super::actions::is_action(name)
+        {
             return self.unknown_field(schema, *own, *both, name, span);
+        }
+        if super::actions::is_action(name) {
+            return Diagnostic::new(
+                code::ACTION_OUTSIDE_RULE,
+                span,
+                format!("`{name}` is an action, which only rules have"),
+            )
+            .hint("write it in a clause whose header begins with `capture:`, `match:` or `mock:`");
         }
         let diagnostic = Diagnostic::new(code::UNKNOWN_NAME, span, format!("unknown name `{name}`")).label("not found");
         let schemas = self.env.schemas();
-        if let Some(schema) = schemas.iter().find(|s| own_field(s, name)).filter(|_| self.in_kernel()) {
+        let has_field = |s: &&&Schema| s.fields.iter().any(|field| field.name == name);
+        if let Some(schema) = schemas.iter().find(has_field).filter(|_| self.in_kernel()) {
             return diagnostic
                 .hint(format!("`{name}` is a field of {} messages; a kernel probe has none", schema.protocol));
         }
@@ -138,7 +149,7 @@ impl<'a> Checker<'a> {
                 span,
                 format!("`{}` is a field of the {side}, which is not there yet", field.name),
             )
-            .hint(format!("use {protocol}:{side} or {protocol}:exchange"));
+            .hint(self.where_known(protocol, side));
         }
         let mut known: Vec<String> = fields_of(schema, own, both);
         known.extend(self.known_names());
@@ -148,6 +159,16 @@ impl<'a> Checker<'a> {
         match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
             None => diagnostic.hint(format!("the fields are {}", fields_of(schema, own, both).join(", "))),
+        }
+    }
+
+    /// Where the fields of the side that is not there can be used.
+    pub(super) fn where_known(&self, protocol: &str, side: &str) -> String {
+        match &self.body.place {
+            Some(Place::Message { stage: Some(_), .. }) => {
+                "a mock rule decides before there is an answer: use fields of the request".to_owned()
+            }
+            _ => format!("use {protocol}:{side} or {protocol}:exchange"),
         }
     }
 
@@ -223,10 +244,6 @@ fn fields_of(schema: &Schema, own: Side, both: bool) -> Vec<String> {
         }
     }
     names
-}
-
-fn own_field(schema: &Schema, name: &str) -> bool {
-    schema.fields.iter().any(|field| field.name == name && field.side.is_some())
 }
 
 /// Makes the expression that reads a field.

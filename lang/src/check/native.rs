@@ -50,7 +50,7 @@ impl<'a> Checker<'a> {
         if side != own && !both {
             let word = side.name();
             let diagnostic = Diagnostic::new(code::OTHER_SIDE, place, format!("the {word} is not there yet"))
-                .hint(format!("use {0}:{word} or {0}:exchange", schema.protocol));
+                .hint(self.where_known(&schema.protocol, word));
             return Some((self.fault(diagnostic), rest));
         }
         if let Some((second, after)) = rest.split_first() {

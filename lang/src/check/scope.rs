@@ -34,6 +34,8 @@ pub(super) enum Place<'a> {
         own: Side,
         /// Whether the other message is known too.
         both: bool,
+        /// What the rule is about; none in a message probe.
+        stage: Option<hir::Stage>,
     },
     /// A noise class with its parameter's name.
     Noise { param: &'a str },
@@ -79,6 +81,10 @@ pub(super) struct Body<'a> {
     pub(super) loops: usize,
     /// Whether the clause reads its arguments.
     pub(super) reads_args: bool,
+    /// How many expressions and blocks are around this one.
+    pub(super) depth: usize,
+    /// The macros that were expanded.
+    pub(super) expansions: usize,
     /// The noise classes that were used.
     pub(super) noise: Vec<hir::NoiseId>,
 }

@@ -25,6 +25,7 @@ impl<'a> Checker<'a> {
 
     /// Checks a block in a scope of its own and appends its statements.
     pub(super) fn block_inline(&mut self, block: &'a ast::Block, out: &mut Vec<hir::Stmt>) {
+        self.body.depth += 1;
         self.in_block(|checker| {
             for stmt in &block.stmts {
                 checker.stmt(stmt, out);
@@ -33,6 +34,7 @@ impl<'a> Checker<'a> {
                 checker.effect(value, out);
             }
         });
+        self.body.depth -= 1;
     }
 
     /// Checks a statement and appends what it becomes.
@@ -182,6 +184,7 @@ impl<'a> Checker<'a> {
                 self.map_add(span, map, key, delta, out);
             }
             Some(op) => {
+                let key = self.saved_keys(key, out);
                 let current = self.map_read(map, key.clone(), place);
                 let value = self.binary(op, current, value, span);
                 let value = self.map_write(map, value);
@@ -279,24 +282,56 @@ impl<'a> Checker<'a> {
 
     /// `x++` as a value: the value before, or after for `++x`.
     pub(super) fn step_value(&mut self, span: Span, op: StepOp, fix: ast::Fix, target: &'a ast::Expr) -> hir::Expr {
-        let before = self.any_value(target);
-        if before.ty == Ty::Error {
-            return before;
-        }
         let mut body = Vec::new();
-        let (save, saved) = self.hidden(before);
-        match fix {
-            ast::Fix::Postfix => {
-                body.push(save);
-                self.step_stmt(span, op, target, &mut body);
-                block_value(body, saved, span)
+        let read = match &target.kind {
+            ast::ExprKind::Map { name, keys } => {
+                let (map, key) = self.map_entry(name, keys, target.span);
+                let key = self.saved_keys(key, &mut body);
+                let delta = super::literal::int(if op == StepOp::Inc { 1 } else { -1 }, span);
+                let mut add = Vec::new();
+                self.map_add(span, map, key.clone(), delta, &mut add);
+                (self.map_read(map, key, target.span), add)
             }
-            ast::Fix::Prefix => {
-                self.step_stmt(span, op, target, &mut body);
-                let after = self.any_value(target);
-                block_value(body, after, span)
+            ast::ExprKind::Var(name) => {
+                let read = self.var(name, target.span);
+                let mut add = Vec::new();
+                self.step_stmt(span, op, target, &mut add);
+                (read, add)
             }
+            _ => {
+                self.step_stmt(span, op, target, &mut body);
+                return super::error_expr(span);
+            }
+        };
+        let (read, mut add) = read;
+        if read.ty == Ty::Error {
+            return read;
         }
+        let value = match fix {
+            ast::Fix::Postfix => {
+                let (save, saved) = self.hidden(read);
+                body.push(save);
+                saved
+            }
+            ast::Fix::Prefix => read,
+        };
+        body.append(&mut add);
+        block_value(body, value, span)
+    }
+
+    /// Keeps keys that are more than a name in variables, so that they are computed once and used twice.
+    fn saved_keys(&mut self, key: Vec<hir::Expr>, out: &mut Vec<hir::Stmt>) -> Vec<hir::Expr> {
+        let mut saved = Vec::new();
+        for key in key {
+            if is_simple(&key) {
+                saved.push(key);
+                continue;
+            }
+            let (save, read) = self.hidden(key);
+            out.push(save);
+            saved.push(read);
+        }
+        saved
     }
 
     fn for_stmt(
@@ -389,4 +424,19 @@ pub(super) fn block_value(body: Vec<hir::Stmt>, value: hir::Expr, span: Span) ->
 /// Whether an expression is the absent value of a block.
 fn is_nothing(value: &hir::Expr) -> bool {
     value.ty == Ty::Void && value.kind == ExprKind::Nil
+}
+
+/// Whether an expression is short, and gives the same when it is computed again.
+pub(super) fn is_simple(value: &hir::Expr) -> bool {
+    match &value.kind {
+        ExprKind::Cast(inner) => is_simple(inner),
+        ExprKind::TupleItem { base, .. } => is_simple(base),
+        ExprKind::Int(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Str(_)
+        | ExprKind::Var(_)
+        | ExprKind::Arg(_)
+        | ExprKind::Field(_) => true,
+        _ => value.ty == Ty::Error,
+    }
 }
