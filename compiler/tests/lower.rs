@@ -1,144 +1,133 @@
-//! Lowering of hand-made programs: the IR is well formed, and both back ends take it.
+//! Data files through the checker, the lowering, the verifier of the IR and the eBPF back end.
+//!
+//! `tests/lower/NAME.rr` is lowered to the IR in `NAME.expect`; `tests/plan/NAME.rr` is planned. `BLESS=1` rewrites the
+//! expectations. A text expectation without a script fails.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::sync::Arc;
+mod world;
+
+use std::path::{Path, PathBuf};
 
 use reel_compiler::ir::verify::verify;
 use reel_compiler::lower::{self, Options};
-use reel_compiler::{bpf, builtins};
-use reel_lang::env::{
-    Arg, ArgAt, ArgsLayout, AttachError, AttachPoint, Builtin, Environment, Function, Layout, ProbeKind,
-};
-use reel_lang::hir::{self, BinaryOp, ClauseId, Expr, ExprKind, Header, MapId, Stmt, StmtKind};
-use reel_lang::schema::Schema;
-use reel_lang::span::Span;
-use reel_lang::ty::{Agg, IntTy, Space, Ty};
+use reel_compiler::{bpf, plan};
+use reel_lang::check;
+use reel_lang::diagnostic::render::{self, Colour};
+use reel_lang::hir;
+use reel_lang::parse;
+use reel_lang::span::SourceMap;
+use world::World;
 
-/// Knows the builtins, and nothing of any kernel.
-struct NoKernel;
-
-impl Environment for NoKernel {
-    fn schemas(&self) -> Vec<&Schema> {
-        Vec::new()
-    }
-    fn builtin(&self, name: &str) -> Option<&Builtin> {
-        builtins::builtin(name)
-    }
-    fn function(&self, name: &str) -> Option<&Function> {
-        builtins::function(name)
-    }
-    fn names(&self) -> Vec<&'static str> {
-        builtins::names().to_vec()
-    }
-    fn attach(&self, _: &str, _: &[String]) -> Result<Vec<AttachPoint>, AttachError> {
-        Err(AttachError::NotYet)
-    }
-    fn layout(&self, _: &str) -> Option<Arc<Layout>> {
-        None
-    }
-    fn enumerator(&self, _: &str) -> Option<(i64, IntTy, String)> {
-        None
-    }
+/// Parses and checks a script, trusted builtins allowed.
+fn checked(name: &str, text: &str) -> (hir::Program, SourceMap) {
+    let (sources, file) = SourceMap::single(name, text);
+    let parsed = parse::parse(&sources, file);
+    let options = check::Options { trusted: true, allow_unsafe: true, ..Default::default() };
+    let faults = render::text_all(parsed.diagnostics.iter(), &sources, Colour::Plain);
+    assert!(faults.is_empty(), "{faults}");
+    let checked = check::check(&[parsed.program], &World::default(), &options);
+    let faults = render::text_all(checked.diagnostics.iter(), &sources, Colour::Plain);
+    (checked.program.unwrap_or_else(|| panic!("{faults}")), sources)
 }
 
-fn expr(kind: ExprKind, ty: Ty) -> Expr {
-    Expr { kind, ty, span: Span::default() }
-}
-
-fn stmt(kind: StmtKind) -> Stmt {
-    Stmt { kind, span: Span::default() }
-}
-
-fn int(n: i64) -> Expr {
-    expr(ExprKind::Int(n), Ty::Int(IntTy::I64))
-}
-
-fn call(function: &'static str, args: Vec<Expr>, ty: Ty) -> Expr {
-    expr(ExprKind::Call { function, args }, ty)
-}
-
-fn text(text: &str) -> Expr {
-    expr(ExprKind::Str(text.as_bytes().to_vec()), Ty::Str)
-}
-
-fn point(name: &str, args: Vec<Arg>, syscall: Option<u32>) -> AttachPoint {
-    AttachPoint {
-        kind: if syscall.is_some() { ProbeKind::RawTracepoint } else { ProbeKind::Tracepoint },
-        name: name.into(),
-        target: name.split(':').map(str::to_owned).collect(),
-        args: Arc::new(ArgsLayout { args, syscall }),
-    }
-}
-
-fn program(points: Vec<AttachPoint>, predicate: Option<Expr>, body: Vec<Stmt>, maps: Vec<hir::Map>) -> hir::Program {
-    let clause = hir::Clause {
-        id: ClauseId(0),
-        header: Header::Kernel(points),
-        predicate,
-        body,
-        vars: Vec::new(),
-        span: Span::default(),
+/// The IR without the places in the script.
+fn without_spans(text: &str) -> String {
+    let line = |line: &str| match line.rfind(" @0:") {
+        Some(at) if !line.contains('"') => line[..at].to_owned(),
+        _ => line.to_owned(),
     };
-    hir::Program { clauses: vec![clause], maps, ..hir::Program::default() }
+    text.lines().map(|text| line(text) + "\n").collect()
 }
 
-/// Lowers, verifies and compiles; gives the IR's text.
-fn lowered(program: &hir::Program) -> (String, lower::KernelModule) {
-    let options = Options { rdonly_cast: true, cookies: true, filter: None };
-    let made = lower::kernel(program, &NoKernel, &options).unwrap();
-    verify(&made.module).unwrap_or_else(|error| panic!("{error}\n{}", made.module));
-    let programs: Vec<_> = made
-        .programs
-        .iter()
-        .map(|program| bpf::Program {
-            function: program.function as usize,
-            section: "raw_tp".into(),
-            name: made.module.functions[program.function as usize].name.clone(),
-        })
-        .collect();
-    bpf::compile(&made.module, &programs, &bpf::Options::default()).unwrap();
-    (made.module.to_string(), made)
+/// Lowers a script to both sides.
+fn lowered(name: &str, text: &str) -> String {
+    let (program, sources) = checked(name, text);
+    let world = World::default();
+    let options = Options { rdonly_cast: true, cookies: true, filters: plan::filters(&program, &world) };
+    let shown = |faults: Vec<_>| render::text_all(&faults, &sources, Colour::Plain);
+    let kernel = match lower::kernel(&program, &world, &options) {
+        Ok(kernel) => kernel,
+        Err(faults) => return shown(faults),
+    };
+    verify(&kernel.module).unwrap_or_else(|error| panic!("{name}: {error}\n{}", kernel.module));
+    let programs = kernel.programs.iter().enumerate().map(|(index, program)| bpf::Program {
+        function: program.function as usize,
+        section: "raw_tp".into(),
+        name: format!("p{index}"),
+    });
+    bpf::compile(&kernel.module, &programs.collect::<Vec<_>>(), &bpf::Options::default()).unwrap();
+    let native = match lower::native(&program) {
+        Ok(native) => native,
+        Err(faults) => return shown(faults),
+    };
+    verify(&native.module).unwrap_or_else(|error| panic!("{name}: {error}\n{}", native.module));
+    let mut out = String::new();
+    for program in &kernel.programs {
+        let points: Vec<_> = program.attach.iter().map(|at| (at.point.name.as_str(), at.cookie)).collect();
+        out += &format!(
+            "kernel {}: function {}, folded {:?}, {points:?}\n",
+            program.clause, program.function, program.folded
+        );
+    }
+    for clause in &native.clauses {
+        out += &format!("native {}: predicate {:?}, body {:?}\n", clause.clause, clause.predicate, clause.body);
+        for action in &clause.actions {
+            out += &format!(
+                "  {:?}: guard {:?}, values {:?}\n",
+                without_places(&action.action),
+                action.guard,
+                action.values
+            );
+        }
+    }
+    out + &without_spans(&kernel.module.to_string()) + &without_spans(&native.module.to_string())
+}
+
+/// An action by name.
+fn without_places(action: &hir::Action) -> String {
+    format!("{action:?}").split(['(', '{', ' ']).next().unwrap_or_default().to_owned()
+}
+
+fn planned(name: &str, text: &str) -> String {
+    let (program, sources) = checked(name, text);
+    match plan::plan(&program, &World::default()) {
+        Ok(planned) => plan::text(&planned, &program, &sources),
+        Err(faults) => render::text_all(&faults, &sources, Colour::Plain),
+    }
+}
+
+/// Runs every script of a folder against its expectation.
+fn folder(folder: &str, run: impl Fn(&str, &str) -> String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests").join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut ran = 0;
+    let mut wrong = Vec::new();
+    for file in files {
+        let expect = file.with_extension("expect");
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        if file.extension().is_some_and(|extension| extension == "expect") {
+            assert!(file.with_extension("rr").exists(), "{name} belongs to no script");
+            continue;
+        }
+        ran += 1;
+        let found = run(&name, &std::fs::read_to_string(&file).unwrap());
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&expect, &found).unwrap();
+        } else if std::fs::read_to_string(&expect).unwrap_or_default() != found {
+            wrong.push(format!("{name}:\n{found}"));
+        }
+    }
+    assert!(ran > 0, "no script in {folder}");
+    assert!(wrong.is_empty(), "differ from what is expected (BLESS=1 accepts):\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn a_predicate_on_comm_and_a_count_by_key() {
-    let comm = || expr(ExprKind::Builtin("comm"), Ty::Str);
-    let predicate =
-        expr(ExprKind::Binary { op: BinaryOp::Eq, left: Box::new(comm()), right: Box::new(text("nginx")) }, Ty::Bool);
-    let map = hir::Map {
-        id: MapId(0),
-        name: "@".into(),
-        keys: vec![Ty::Str],
-        value: Ty::Agg(Agg::Count),
-        max_entries: None,
-        span: Span::default(),
-    };
-    let count = stmt(StmtKind::MapAggregate { map: MapId(0), key: vec![comm()], agg: Agg::Count, value: None });
-    let points = vec![point("tracepoint:sched:sched_switch", Vec::new(), None)];
-    let (_, made) = lowered(&program(points, Some(predicate), vec![count], vec![map]));
-    let def = &made.module.maps[0];
-    assert_eq!((def.name.as_str(), def.key_len_bytes, def.keys[0].len_bytes), ("_", 16, 16));
+fn scripts_lower_to_what_is_expected() {
+    folder("lower", lowered);
 }
 
 #[test]
-fn printf_lays_its_arguments_out() {
-    let arg = Arg {
-        name: "filename".into(),
-        ty: Ty::Ptr(Box::new(Ty::Int(IntTy { bits: 8, signed: true })), Space::User),
-        at: ArgAt::Syscall(1),
-    };
-    let filename = expr(ExprKind::Arg(0), arg.ty.clone());
-    let read = call("str", vec![filename, int(64)], Ty::Str);
-    let pid = expr(ExprKind::Builtin("pid"), Ty::Int(IntTy::U32));
-    let probe = expr(ExprKind::Builtin("probe"), Ty::Probe);
-    let say = call("printf", vec![text("%d %s %s\n"), pid, read, probe], Ty::Void);
-    let points = [257, 258, 300]
-        .map(|number| point(&format!("tracepoint:syscalls:sys_enter_{number}"), vec![arg.clone()], Some(number)));
-    let (ir, made) = lowered(&program(points.to_vec(), None, vec![stmt(StmtKind::Expr(say))], Vec::new()));
-    assert_eq!(made.programs[0].folded, Some("sys_enter"));
-    assert_eq!(made.probe_names.len(), 3);
-    let output = &made.module.outputs[0];
-    let places: Vec<_> = output.args.iter().map(|arg| (arg.offset, arg.len_bytes)).collect();
-    assert_eq!(places, [(8, 4), (16, 64), (80, 8)], "{ir}");
-    assert_eq!(output.len_bytes, 88);
+fn scripts_are_planned_as_expected() {
+    folder("plan", planned);
 }

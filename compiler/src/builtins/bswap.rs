@@ -5,7 +5,7 @@ use reel_lang::env::{Function, Param, Places, Returns};
 use super::{UNSIGNED, call, pure};
 use crate::ir::{BinaryOp, RegTy};
 use crate::lower::{Lower, Lowered, Val};
-use reel_lang::hir::Expr;
+use reel_lang::hir::{Expr, ExprKind};
 use reel_lang::ty::IntTy;
 
 pub(super) fn functions() -> Vec<Function> {
@@ -20,7 +20,7 @@ pub(super) fn functions() -> Vec<Function> {
 
 pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
     let span = expr.span;
-    let number = super::arg(lower, args, 0, expr)?;
+    let number = narrowest(super::arg(lower, args, 0, expr)?);
     let bits = number.ty.int().map_or(64, |int| int.bits);
     let value = lower.scalar(number)?;
     let value = lower.b.cast(value, RegTy::Int(IntTy { bits, signed: false }), span);
@@ -37,5 +37,14 @@ pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], 
         });
     }
     let result = result.unwrap_or(value);
-    Ok(Val::Reg(lower.as_ty(result, &number.ty, span)))
+    Ok(Val::Reg(lower.as_ty(result, &expr.ty, span)))
+}
+
+/// The number before it was widened to 64 bits as an argument: its own size says how many bytes there are.
+fn narrowest(expr: &Expr) -> &Expr {
+    let bits = |expr: &Expr| expr.ty.int().map_or(64, |int| int.bits);
+    match &expr.kind {
+        ExprKind::Cast(inner) if bits(inner) <= bits(expr) && inner.ty.is_scalar() => narrowest(inner),
+        _ => expr,
+    }
 }

@@ -3,7 +3,7 @@
 use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::Ty;
 
-use super::{call, pure};
+use super::{I64, call, pure};
 use crate::lower::{Lower, Lowered, Val};
 use reel_lang::hir::Expr;
 
@@ -12,7 +12,7 @@ pub(super) fn functions() -> Vec<Function> {
         pure(call(
             "int",
             &[Param::Value],
-            Returns::Ty(Ty::Any),
+            Returns::Ty(I64),
             Places::NATIVE,
             [
                 "The integer that a text holds, nil where it holds none.",

@@ -11,13 +11,13 @@ mod native;
 pub mod shape;
 mod sizes;
 mod tables;
-mod walk;
+pub(crate) mod walk;
 
 pub use kernel::{Attach, KernelModule, Options, Program, kernel};
 pub use native::{NativeAction, NativeClause, NativeModule, native};
 pub use tables::{EVENTS, START};
 
-pub(crate) use kernel::{Lower, Val};
+pub(crate) use kernel::{Lower, Val, compare_op};
 
 use reel_lang::diagnostic::Diagnostic;
 
