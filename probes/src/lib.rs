@@ -16,6 +16,7 @@ pub mod guard;
 pub mod inspect;
 pub mod load;
 pub mod maps;
+pub mod programs;
 pub mod ringbuf;
 pub mod spawn;
 mod sys;

@@ -3,4 +3,5 @@
 //! ring buffer record -> [`connections`] (which connection, which way) -> [`stream`] (order, holes) -> a protocol's codec.
 
 pub mod connections;
+pub mod kernel;
 pub mod stream;

@@ -163,6 +163,19 @@ impl Session {
         events
     }
 
+    /// Takes every record that waits, as bytes.
+    pub fn records(&mut self, mut each: impl FnMut(&[u8])) {
+        if let Some(ring) = &mut self.ring {
+            ring.consume(&mut each);
+        }
+    }
+
+    /// The entries of a map by its name in the script, without `@`.
+    pub fn map_named(&self, name: &str) -> Option<Vec<crate::output::map::Entry>> {
+        let def = self.kernel.lowered.module.maps.iter().find(|def| def.script.is_some() && def.name == name)?;
+        super::maps::entries(def, self.loaded.map(&def.name).ok()?).ok()
+    }
+
     /// The outputs of the program, by index.
     pub fn outputs(&self) -> &[Output] {
         &self.kernel.lowered.module.outputs

@@ -1,0 +1,149 @@
+//! The kernel side of a capture: the capture program, compiled, loaded and read.
+
+use std::time::Duration;
+
+use reel_compiler::{bpf, lower};
+use reel_lang::check::Options;
+use reel_lang::span::SourceMap;
+use reel_lang::value::Value;
+use reel_probes::cgroup::Cgroup;
+use reel_probes::event::{BadRecord, Event};
+use reel_probes::programs;
+use reel_probes::ringbuf::POLL_INTERVAL;
+
+use crate::engine::compile::{self, Kernel};
+use crate::engine::environment::Machine;
+use crate::engine::session::Session;
+use crate::exit::{Exit, Failure};
+
+/// The name by which diagnostics call the program.
+const NAME: &str = "capture.rr";
+
+/// What a capture may use.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The size of the event ring: a power of two.
+    pub ring_len_bytes: u32,
+    /// Which connections are wanted, where the rules say so of whole connections.
+    pub filter: Option<reel_compiler::plan::Filter>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { ring_len_bytes: 8 << 20, filter: None }
+    }
+}
+
+/// A capture at work.
+pub struct Capture {
+    session: Session,
+    sources: SourceMap,
+    bad_records: u64,
+}
+
+/// Compiles the capture program for a cgroup.
+///
+/// # Errors
+/// This kernel lacks what it needs.
+pub fn compile(cgroup_id: u64, settings: &Settings) -> Result<(Kernel, SourceMap), Failure> {
+    // The reader is woken when a quarter of the ring waits; below that it polls.
+    let parameters = vec![cgroup_id.to_string(), (settings.ring_len_bytes / 4).to_string()];
+    let lower = lower::Options { filter: settings.filter.clone(), ..compile::kernel_options() };
+    let bpf = bpf::Options { ring_len_bytes: settings.ring_len_bytes, ..bpf::Options::default() };
+    trusted(NAME, programs::CAPTURE, parameters, &lower, &bpf)
+}
+
+/// Compiles a program that comes with reel.
+///
+/// # Errors
+/// A fault in it is ours, or this kernel's limit: exit 3 either way.
+pub fn trusted(
+    name: &str,
+    text: &str,
+    positional: Vec<String>,
+    lower: &lower::Options,
+    bpf: &bpf::Options,
+) -> Result<(Kernel, SourceMap), Failure> {
+    let (sources, file) = SourceMap::single(name, text);
+    let machine = Machine::default();
+    let options = Options { positional, trusted: true, allow_unsafe: true, ..Options::default() };
+    let ours = |faults: compile::Faults| {
+        let failure = faults.failure(&sources);
+        Failure { exit: Exit::Machine, ..failure }
+            .remedy("run `reel doctor`: this kernel lacks something, or reel has a fault")
+    };
+    let (program, _) = compile::front(&sources, &[file], &machine, &options).map_err(ours)?;
+    let kernel = compile::kernel(&program, &machine, lower, bpf).map_err(ours)?;
+    Ok((kernel, sources))
+}
+
+impl Capture {
+    /// Starts to capture what the sockets of a cgroup exchange.
+    ///
+    /// # Errors
+    /// What this machine cannot do, by name.
+    pub fn start(cgroup: &Cgroup, settings: &Settings) -> Result<Capture, Failure> {
+        let (kernel, sources) = compile(cgroup.id(), settings)?;
+        let session = Session::start(kernel, Some(cgroup.path()), &sources)?;
+        Ok(Capture { session, sources, bad_records: 0 })
+    }
+
+    /// Hands every waiting event to `each`, in order.
+    pub fn drain(&mut self, mut each: impl FnMut(&Event<'_>)) {
+        let bad = &mut self.bad_records;
+        self.session.records(|record| match Event::parse(record) {
+            Ok(event) => each(&event),
+            Err(BadRecord { .. }) => *bad += 1,
+        });
+    }
+
+    /// How long to wait between two drains.
+    pub fn interval(&self) -> Duration {
+        POLL_INTERVAL
+    }
+
+    /// What becomes readable when the ring fills.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Records that the ring had no room for, and those that were not understood: each makes a recording incomplete.
+    pub fn lost_records(&self) -> u64 {
+        let counted = self.session.map_named("lost").map_or(0, |entries| entries.iter().map(count).sum());
+        counted + self.bad_records
+    }
+
+    /// Detaches the programs; what waits in the ring can still be drained.
+    pub fn stop(&mut self) {
+        self.session.detach();
+    }
+
+    /// The program's text, for messages about it.
+    pub fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+}
+
+fn count(entry: &crate::output::map::Entry) -> u64 {
+    match &entry.cell {
+        crate::output::map::Cell::Agg(reel_compiler::aggregate::AggValue::Unsigned(n)) => *n,
+        crate::output::map::Cell::Value(Value::Int(n)) => n.unsigned_abs(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_takes_the_capture_program() {
+        let cgroup = Cgroup::create().map_err(|e| e.to_string());
+        let Ok(cgroup) = cgroup else { return };
+        let capture = Capture::start(&cgroup, &Settings::default());
+        let failed = capture.as_ref().err().cloned();
+        drop(capture);
+        let _ = cgroup.remove();
+        assert_eq!(failed, None);
+    }
+}
