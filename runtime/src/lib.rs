@@ -1,5 +1,6 @@
 //! The reel program: command line, engine, record, recording, replay, report.
 
+pub mod app;
 pub mod capture;
 pub mod cli;
 pub mod engine;

@@ -1,13 +1,10 @@
 //! The kernel side of a capture: the capture program, compiled, loaded and read.
 
-use std::time::Duration;
-
 use reel_compiler::{bpf, lower};
 use reel_lang::check::Options;
 use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
 use reel_probes::cgroup::Cgroup;
-use reel_probes::event::{BadRecord, Event};
 use reel_probes::programs;
 use reel_probes::ringbuf::POLL_INTERVAL;
 
@@ -37,8 +34,6 @@ impl Default for Settings {
 /// A capture at work.
 pub struct Capture {
     session: Session,
-    sources: SourceMap,
-    bad_records: u64,
 }
 
 /// Compiles the capture program for a cgroup.
@@ -85,42 +80,30 @@ impl Capture {
     pub fn start(cgroup: &Cgroup, settings: &Settings) -> Result<Capture, Failure> {
         let (kernel, sources) = compile(cgroup.id(), settings)?;
         let session = Session::start(kernel, Some(cgroup.path()), &sources)?;
-        Ok(Capture { session, sources, bad_records: 0 })
+        Ok(Capture { session })
     }
 
-    /// Hands every waiting event to `each`, in order.
-    pub fn drain(&mut self, mut each: impl FnMut(&Event<'_>)) {
-        let bad = &mut self.bad_records;
-        self.session.records(|record| match Event::parse(record) {
-            Ok(event) => each(&event),
-            Err(BadRecord { .. }) => *bad += 1,
-        });
+    /// Hands every waiting record to `each`, in order.
+    pub fn records(&mut self, each: impl FnMut(&[u8])) {
+        self.session.records(each);
     }
 
-    /// How long to wait between two drains.
-    pub fn interval(&self) -> Duration {
-        POLL_INTERVAL
+    /// Waits until the ring fills, or for the interval at which it is polled.
+    pub fn wait(&self) {
+        if let Some(ring) = self.session.ring() {
+            // A failing wait is a poll without rest: slower, never wrong.
+            let _ = ring.wait(POLL_INTERVAL);
+        }
     }
 
-    /// What becomes readable when the ring fills.
-    pub fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// Records that the ring had no room for, and those that were not understood: each makes a recording incomplete.
+    /// Records that the ring had no room for: any makes a recording incomplete.
     pub fn lost_records(&self) -> u64 {
-        let counted = self.session.map_named("lost").map_or(0, |entries| entries.iter().map(count).sum());
-        counted + self.bad_records
+        self.session.map_named("lost").map_or(0, |entries| entries.iter().map(count).sum())
     }
 
     /// Detaches the programs; what waits in the ring can still be drained.
     pub fn stop(&mut self) {
         self.session.detach();
-    }
-
-    /// The program's text, for messages about it.
-    pub fn sources(&self) -> &SourceMap {
-        &self.sources
     }
 }
 

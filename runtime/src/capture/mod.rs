@@ -4,4 +4,5 @@
 
 pub mod connections;
 pub mod kernel;
+pub mod reader;
 pub mod stream;

@@ -2,11 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
 use super::Outcome;
-use crate::exit::{Exit, Failure};
+use crate::capture::kernel::Settings;
+use crate::exit::Exit;
+use crate::record::compose::Everything;
+use crate::record::session::{self, Request};
 
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  \
@@ -47,7 +51,18 @@ pub enum ExitStatus {
     App,
 }
 
-/// Runs the command.
-pub fn run(_args: Args) -> Outcome {
-    Err(Failure::new(Exit::Usage, "this command is not built yet"))
+/// Records.
+pub fn run(args: Args) -> Outcome {
+    let request = Request {
+        command: args.command,
+        output: args.output,
+        drive: args.drive,
+        listen_timeout: Duration::from_secs(args.listen_timeout),
+        capture: Settings { ring_len_bytes: args.ring_mib.next_power_of_two() << 20, ..Settings::default() },
+    };
+    let (exit, app) = session::record(&request, &mut Everything)?;
+    match (args.exit_status, app) {
+        (ExitStatus::App, Some(status)) => Ok(Exit::Code(status.code().map_or(128, |code| code as u8))),
+        _ => Ok(exit),
+    }
 }

@@ -75,6 +75,16 @@ impl Collector {
         self.collected.exchanges.len() + self.open.values().map(|live| live.exchanges.len()).sum::<usize>()
     }
 
+    /// Bytes so far that no decoder understood, of connections that have ended.
+    pub fn undecoded_bytes(&self) -> u64 {
+        self.collected.counters.undecoded_bytes
+    }
+
+    /// How many connections speak TLS.
+    pub fn encrypted_count(&self) -> u64 {
+        self.collected.encrypted.len() as u64
+    }
+
     /// Gives out everything, in order. Connections must have ended (`Connections::finish`).
     pub fn finish(mut self) -> Collected {
         self.collected.exchanges.sort_by_key(|captured| began_ns(&captured.exchange));

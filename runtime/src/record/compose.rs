@@ -14,7 +14,7 @@ use super::attribution::{self, Cause, Evidence, Incoming, Outgoing};
 use super::collector::{Captured, Collected, Refusal, began_ns};
 use crate::capture::connections::{ConnId, Ends, Moment};
 use crate::recording::{
-    Attribution, Circumstance, Cue, Destination, EffectRef, Ending, Error, Exchange, MockId, Scope, Writer,
+    Attribution, Circumstance, Cue, Destination, EffectRef, Ending, Error, Exchange, MockId, Scope, SecretsRef, Writer,
 };
 
 /// What the capture rules say of one exchange.
@@ -29,6 +29,23 @@ pub struct Verdict {
 pub trait Selection {
     /// Judges an exchange, and takes its secrets out of it.
     fn judge(&mut self, exchange: &mut Exchange, at: &Circumstance) -> Verdict;
+
+    /// What the recording says of the secrets that were taken out.
+    fn secrets(&self) -> Option<SecretsRef>;
+}
+
+/// No rules: everything is recorded as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Everything;
+
+impl Selection for Everything {
+    fn judge(&mut self, _: &mut Exchange, _: &Circumstance) -> Verdict {
+        Verdict::default()
+    }
+
+    fn secrets(&self) -> Option<SecretsRef> {
+        None
+    }
 }
 
 /// How many of each were written.

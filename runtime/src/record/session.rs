@@ -1,0 +1,306 @@
+//! A recording from start to end: the app in its cgroup, the capture, the command that drives it, and what is written.
+//!
+//! The recording's folder exists from the first moment and says that it is not complete; it says so no more only when everything
+//! is written. The loop waits for batches of events, signals, and the ends of the app and of the driver.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, after, select};
+use reel_probes::event::{Event, Task};
+use reel_protocols::conversation::Config;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::collector::Collector;
+use super::compose::{self, Selection, Written};
+use super::summary::Summary;
+use super::watch::{self, Ended};
+use crate::app::{App, Home};
+use crate::capture::connections::{Connections, Moment, NOBODY};
+use crate::capture::kernel::{Capture, Settings};
+use crate::capture::reader::{Batch, Reader};
+use crate::engine::signals::Signal;
+use crate::exit::{Exit, Failure};
+use crate::recording::{About, Closing, Losses, Writer};
+
+/// What to record, and where to.
+pub struct Request {
+    pub command: Vec<OsString>,
+    pub output: PathBuf,
+    /// A shell command that is started as soon as the app listens; its end ends the recording.
+    pub drive: Option<String>,
+    pub listen_timeout: Duration,
+    pub capture: Settings,
+}
+
+/// Records until the driver, the app or a signal ends it.
+///
+/// # Errors
+/// The app's, the machine's or the disk's; the exit says which.
+pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit, Option<ExitStatus>), Failure> {
+    let signals = watch::signals()?;
+    let mut writer = Writer::create(&request.output, about(request)).map_err(recording_failure)?;
+    let home = Home::make()?;
+    let reader = Reader::start(Capture::start(home.cgroup(), &request.capture)?)?;
+    let app = home.start(&request.command, &[], &[])?;
+    let app_ended = watch::fd(app.exit_fd_owned().map_err(|error| machine("watch the app", &error))?)?;
+    let mut state = State::new();
+    let mut session = Session { request, app, app_ended, reader, signals, driver: None };
+    let reason = session.run(&mut state)?;
+    let app_exit = session.close(&reason, &mut state)?;
+
+    let losses = state.losses();
+    let selection_started = state.start_ns;
+    let (collected, totals, comms) = state.finish();
+    let summary = Summary::of(&collected, totals);
+    let comm = |tid: u32| comms.get(&tid).cloned().unwrap_or_default();
+    let written =
+        compose::compose(collected, selection_started, &comm, selection, &mut writer).map_err(recording_failure)?;
+    let closing = Closing { losses, app_exit: app_exit.and_then(|status| status.code()), secrets: selection.secrets() };
+    writer.finish(closing).map_err(recording_failure)?;
+    let exit = verdict(&reason, &written, &losses);
+    summary.print(&request.output, &written, &losses);
+    reason.explain()?;
+    if written.tests == 0 {
+        return Err(Failure::new(Exit::Usage, "no request to the app was recorded")
+            .remedy("use the app while it is being recorded, or name a client with --drive"));
+    }
+    Ok((exit, app_exit))
+}
+
+fn about(request: &Request) -> About {
+    About {
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        command: request.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        clock: "real".to_owned(),
+        ..About::default()
+    }
+}
+
+fn verdict(reason: &Reason, written: &Written, losses: &Losses) -> Exit {
+    let mut causes = Vec::new();
+    if matches!(reason, Reason::DriverFailed(_)) || written.tests == 0 {
+        causes.push(Exit::Usage);
+    }
+    if !losses.is_none() {
+        causes.push(Exit::Recording);
+    }
+    Exit::worst(&causes)
+}
+
+/// Why a recording ended.
+enum Reason {
+    Signal(Signal),
+    AppEnded,
+    DriverEnded,
+    DriverFailed(ExitStatus),
+}
+
+impl Reason {
+    /// A driver that failed is told last, when everything is written.
+    fn explain(&self) -> Result<(), Failure> {
+        match self {
+            Reason::DriverFailed(status) => {
+                Err(Failure::new(Exit::Usage, format!("the command of --drive failed: {status}"))
+                    .remedy("the recording is complete up to there"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+struct Session<'a> {
+    request: &'a Request,
+    app: App,
+    app_ended: Receiver<Ended>,
+    reader: Reader,
+    signals: Receiver<Signal>,
+    driver: Option<Child>,
+}
+
+impl Session<'_> {
+    /// Works until something ends the recording.
+    fn run(&mut self, state: &mut State) -> Result<Reason, Failure> {
+        let deadline = after(self.request.listen_timeout);
+        let mut driver_ended = crossbeam_channel::never();
+        let batches = self.reader.batches().clone();
+        let mut listening = false;
+        loop {
+            let patience = if listening { crossbeam_channel::never() } else { deadline.clone() };
+            select! {
+                recv(batches) -> batch => {
+                    if let Ok(batch) = batch { state.take(&batch) }
+                    if !listening && let Some(address) = state.listener() {
+                        listening = true;
+                        driver_ended = self.drive(address)?;
+                    }
+                }
+                recv(self.signals) -> signal => {
+                    if let Ok(signal) = signal { return Ok(Reason::Signal(signal)) }
+                }
+                recv(driver_ended) -> _ => return self.driver_result(),
+                recv(self.app_ended) -> _ => return self.app_result(state),
+                recv(patience) -> _ => return Err(self.never_listened()),
+            }
+        }
+    }
+
+    /// Starts the driver, outside of the app's cgroup.
+    fn drive(&mut self, address: SocketAddr) -> Result<Receiver<Ended>, Failure> {
+        let Some(command) = &self.request.drive else {
+            if anstream::stderr().is_terminal() {
+                eprintln!("reel: recording; the app listens on {address}; Ctrl-C ends it");
+            }
+            return Ok(crossbeam_channel::never());
+        };
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(command).env("REEL_APP", address.to_string());
+        let child = shell
+            .spawn()
+            .map_err(|error| Failure::new(Exit::Usage, format!("cannot start the command of --drive: {error}")))?;
+        let ended = watch::process(child.id())?;
+        self.driver = Some(child);
+        Ok(ended)
+    }
+
+    fn driver_result(&mut self) -> Result<Reason, Failure> {
+        let status = self.driver.as_mut().map(Child::wait).transpose();
+        match status.map_err(|error| machine("wait for the command of --drive", &error))? {
+            Some(status) if !status.success() => Ok(Reason::DriverFailed(status)),
+            _ => Ok(Reason::DriverEnded),
+        }
+    }
+
+    /// An app that ends by itself after it has listened ends the recording; before, it failed.
+    fn app_result(&mut self, state: &mut State) -> Result<Reason, Failure> {
+        while let Ok(batch) = self.reader.batches().try_recv() {
+            state.take(&batch);
+        }
+        if state.listener().is_some() {
+            return Ok(Reason::AppEnded);
+        }
+        let how = self.app.exited().map_or_else(|| "it ended".to_owned(), |status| status.to_string());
+        Err(Failure::new(Exit::App, format!("the app ended before it listened on any port: {how}"))
+            .remedy("run the command by itself to see why; its own output is above"))
+    }
+
+    fn never_listened(&self) -> Failure {
+        let seconds = self.request.listen_timeout.as_secs();
+        Failure::new(Exit::App, format!("the app listened on no TCP port within {seconds} seconds"))
+            .remedy("give it more time with --listen-timeout, or check that it is a TCP server")
+    }
+
+    /// Ends the app and the driver, and takes every event that is left.
+    fn close(mut self, reason: &Reason, state: &mut State) -> Result<Option<ExitStatus>, Failure> {
+        if let Some(driver) = &mut self.driver
+            && matches!(reason, Reason::Signal(_) | Reason::AppEnded)
+        {
+            let _ = driver.kill();
+            let _ = driver.wait();
+        }
+        let ended_by_itself = self.app.exited();
+        if let Reason::Signal(signal) = reason {
+            self.app.signal(signal.number());
+        }
+        let stopped = ended_by_itself.or_else(|| self.stop_app(state));
+        let Session { app, reader, .. } = self;
+        state.lost_records = reader.finish(|batch| state.take(&batch));
+        drop(app);
+        Ok(ended_by_itself.or(stopped))
+    }
+
+    /// Stops the app, and meanwhile keeps the events moving.
+    fn stop_app(&mut self, state: &mut State) -> Option<ExitStatus> {
+        self.app.signal(Signal::Terminate.number());
+        let deadline = Instant::now() + crate::app::GRACE;
+        let batches = self.reader.batches().clone();
+        loop {
+            select! {
+                recv(batches) -> batch => if let Ok(batch) = batch { state.take(&batch) },
+                recv(self.app_ended) -> _ => break,
+                default(deadline.saturating_duration_since(Instant::now())) => break,
+            }
+        }
+        self.app.stop()
+    }
+}
+
+/// What is known so far.
+struct State {
+    start_ns: u64,
+    connections: Connections,
+    collector: Collector,
+    /// The names of threads, read when one is first seen: later it may be gone.
+    comms: HashMap<u32, String>,
+    lost_records: u64,
+    bad_records: u64,
+}
+
+impl State {
+    fn new() -> State {
+        let now = clock_gettime(ClockId::Monotonic);
+        State {
+            start_ns: now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned(),
+            connections: Connections::default(),
+            collector: Collector::new(Arc::new(Config::default())),
+            comms: HashMap::new(),
+            lost_records: 0,
+            bad_records: 0,
+        }
+    }
+
+    fn take(&mut self, batch: &Batch) {
+        self.bad_records += batch.events(|event| {
+            let task = match event {
+                Event::Data(data) => data.task,
+                Event::State(change) => change.task,
+            };
+            remember(&mut self.comms, task);
+            self.connections.event(event, &mut self.collector);
+        });
+    }
+
+    fn listener(&self) -> Option<SocketAddr> {
+        self.collector.first_listener()
+    }
+
+    fn losses(&mut self) -> Losses {
+        self.connections.finish(Moment { time_ns: 0, task: NOBODY }, &mut self.collector);
+        let losses = self.connections.losses();
+        Losses {
+            dropped_events: self.lost_records + self.bad_records,
+            missing_bytes: losses.missing_bytes + losses.unknown_socket_bytes,
+            undecoded_bytes: self.collector.undecoded_bytes(),
+            encrypted_connections: self.collector.encrypted_count(),
+        }
+    }
+
+    fn finish(self) -> (super::collector::Collected, crate::capture::connections::Totals, HashMap<u32, String>) {
+        (self.collector.finish(), self.connections.totals(), self.comms)
+    }
+}
+
+fn remember(comms: &mut HashMap<u32, String>, task: Task) {
+    comms.entry(task.tid).or_insert_with(|| {
+        let name = std::fs::read_to_string(format!("/proc/{}/task/{}/comm", task.tgid, task.tid));
+        name.unwrap_or_default().trim_end().to_owned()
+    });
+}
+
+fn recording_failure(error: crate::recording::Error) -> Failure {
+    let exit = match error.exit_code() {
+        2 => Exit::Usage,
+        3 => Exit::Machine,
+        _ => Exit::Recording,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+fn machine(what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Machine, format!("cannot {what}: {error}"))
+}
