@@ -11,6 +11,7 @@ use reel_lang::ty::{Space, Ty};
 use super::{I64, U64, UNSIGNED, call, helper};
 use crate::ir::{Arg, At, Inst, Reg, RegTy};
 use crate::lower::EVENTS;
+use crate::lower::shape::Shape;
 use crate::lower::{Lower, Lowered, Val};
 use crate::plan::emit::{self, End};
 use reel_lang::hir::{Expr, ExprKind};
@@ -119,13 +120,25 @@ fn dynptrs() -> Vec<Function> {
             Returns::Ty(U64),
             ["Bytes of the event ring that wait for the reader.", "$n = ringbuf_pending();"],
         ),
+        Function {
+            optional: 1,
+            ..trusted(
+                "dynptr_write",
+                &[Param::Dynptr, Param::Int, Param::Value, Param::Int],
+                Returns::Ty(I64),
+                [
+                    "Writes a value at an offset, or its first bytes; a tuple lies as a C struct of its parts.",
+                    "dynptr_write($d, 0, (nsecs, pid, tid));",
+                ],
+            )
+        },
         trusted(
-            "dynptr_write",
-            &[Param::Dynptr, Param::Int, Param::Value],
-            Returns::Ty(I64),
+            "dynptr_read",
+            &[Param::Dynptr, Param::Int, Param::Int],
+            Returns::Ty(Ty::Buf(CHUNK_LEN_BYTES)),
             [
-                "Writes a value at an offset; a tuple lies as a C struct of its parts.",
-                "dynptr_write($d, 0, (nsecs, pid, tid));",
+                "The bytes at an offset: so many, at most 4096, at the front of a buffer; unchanged where they cannot be read.",
+                "$chunk = dynptr_read($s, $from, $n); dynptr_write($d, 64, $chunk, $n);",
             ],
         ),
         trusted(
@@ -187,6 +200,8 @@ pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], e
     Ok(Val::Reg(result))
 }
 
+/// The most that `dynptr_read` reads at once.
+const CHUNK_LEN_BYTES: u32 = 4096;
 const SIGNED: RegTy = RegTy::Int(IntTy::I64);
 
 /// The connection-level part of the rules, compiled in.
@@ -253,11 +268,21 @@ fn dynptr_call(lower: &mut Lower<'_>, name: &str, args: &[Expr], expr: &Expr) ->
             lower.b.push(Inst::Helper { dst: None, helper: 200, args }, span);
             Ok(Val::Nothing)
         }
-        ("dynptr_write", [dynptr, offset, value]) => {
+        ("dynptr_read", [dynptr, offset, len]) => {
+            let (offset, len) = (lower.number(offset)?, lower.number(len)?);
+            let to = lower.b.buf(CHUNK_LEN_BYTES);
+            let args = vec![Arg::At(to), Arg::Reg(len), view(lower, dynptr)?, Arg::Reg(offset), Arg::Imm(0)];
+            helper(lower, 201, args, SIGNED, span);
+            Ok(Val::Mem(to, Shape::Bytes(CHUNK_LEN_BYTES)))
+        }
+        ("dynptr_write", [dynptr, offset, value, rest @ ..]) => {
             let offset = lower.number(offset)?;
             let (from, len) = bytes(lower, value)?;
-            let args =
-                vec![view(lower, dynptr)?, Arg::Reg(offset), Arg::At(from), Arg::Imm(i64::from(len)), Arg::Imm(0)];
+            let len = match rest {
+                [len] => Arg::Reg(lower.number(len)?),
+                _ => Arg::Imm(i64::from(len)),
+            };
+            let args = vec![view(lower, dynptr)?, Arg::Reg(offset), Arg::At(from), len, Arg::Imm(0)];
             Ok(Val::Reg(helper(lower, 202, args, SIGNED, span)))
         }
         ("dynptr_write_user", [dynptr, offset, len, address]) => {
