@@ -101,9 +101,17 @@ impl Assembler {
         self.push(insn);
     }
 
-    /// Adds `dst = *(size *)(base + offset)`.
+    /// Adds `dst = *(size *)(base + offset)`; what was stored there just now is taken from its register.
     pub fn load(&mut self, size: Size, dst: Machine, base: Machine, offset: i16) {
-        self.push(Insn::load(size, dst, base, offset));
+        match self.items.last() {
+            Some((Item::Insn(last), _))
+                if size == Size::B8 && *last == Insn::store(Size::B8, base, offset, last.src) =>
+            {
+                let stored = last.src;
+                self.mov(dst, stored);
+            }
+            _ => self.push(Insn::load(size, dst, base, offset)),
+        }
     }
 
     /// Lays everything out. `None` if a jump reaches no label, or further than 32 bits.

@@ -310,7 +310,7 @@ impl Flow {
 }
 
 /// The reachable blocks, each before those that it leads to but for loops.
-fn reverse_postorder(function: &Function) -> Vec<Block> {
+pub(super) fn reverse_postorder(function: &Function) -> Vec<Block> {
     let mut seen = vec![false; function.blocks.len()];
     let mut order = Vec::new();
     let mut stack = vec![(Block(0), 0usize)];

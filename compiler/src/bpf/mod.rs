@@ -1,6 +1,6 @@
 //! The eBPF back end: IR functions to an ELF object that the kernel's loader takes.
 //!
-//! A function becomes a program in four steps: [`flow`] (what is alive where), [`alloc`] and [`frame`] (homes and places),
+//! A function becomes a program in steps: [`reuse`] (pointers loaded once), [`flow`] (what is alive where), [`alloc`] and [`frame`] (homes and places),
 //! [`select`] (instructions), [`asm`] (slots). [`elf`] writes all programs of a module into one object, with its maps.
 //! Every slot knows the script's span it came from, so that [`diagnose`] can show a rejection by the verifier on the
 //! script. Code is for every kernel since 5.10, and a BTF id is never baked in: [`Object::resolve`] fills in those of the
@@ -16,6 +16,7 @@ mod flow;
 mod frame;
 pub mod insn;
 mod maps;
+mod reuse;
 mod select;
 
 use reel_lang::diagnostic::{Diagnostic, code};
@@ -173,8 +174,9 @@ pub fn compile(module: &Module, programs: &[Program], options: &Options) -> Resu
     for (index, program) in programs.iter().enumerate() {
         let function =
             module.functions.get(program.function).ok_or_else(|| BpfError::NoFunction(program.name.clone()))?;
-        let frame = frame::plan(function)?;
-        let code = select::select(module, function, program, options, &frame, &mut maps)?;
+        let function = reuse::pointers(function);
+        let frame = frame::plan(&function)?;
+        let code = select::select(module, &function, program, options, &frame, &mut maps)?;
         let mut map_slots = Vec::new();
         for (slot, patch) in code.patches {
             let (kind, name) = match patch {

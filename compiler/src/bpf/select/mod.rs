@@ -143,14 +143,18 @@ impl Select<'_> {
         match inst {
             Inst::Const { dst, value } => {
                 let value = canonical(*value, self.int(*dst)?);
-                let to = self.target(*dst, 0);
-                self.asm.constant(to, value);
-                self.write(*dst, to);
+                self.write_constant(*dst, value);
                 Ok(())
             }
             Inst::Copy { dst, src } => {
-                let from = self.read(*src, 0);
-                self.write(*dst, from);
+                match self.constant(*src) {
+                    Some(value) => self.write_constant(*dst, value),
+                    None => {
+                        let from = self.target(*dst, 0);
+                        let from = self.read(*src, from);
+                        self.write(*dst, from);
+                    }
+                }
                 Ok(())
             }
             Inst::Unary { op, dst, src } => self.unary(*op, *dst, *src),
@@ -265,6 +269,19 @@ impl Select<'_> {
     /// Brings a result home.
     fn write(&mut self, dst: Reg, from: Machine) {
         self.write_home(self.home(dst), from);
+    }
+
+    fn write_constant(&mut self, dst: Reg, value: i64) {
+        match (self.home(dst), i32::try_from(value)) {
+            (Home::Slot(slot), Ok(imm)) => {
+                self.asm.push(Insn::store_imm(Size::B8, FRAME, slot_offset(slot), imm));
+            }
+            _ => {
+                let to = self.target(dst, 0);
+                self.asm.constant(to, value);
+                self.write(dst, to);
+            }
+        }
     }
 
     fn write_home(&mut self, home: Home, from: Machine) {
