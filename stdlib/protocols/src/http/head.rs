@@ -75,8 +75,19 @@ pub(super) fn parse<'h, 'a>(
     match status {
         Ok(httparse::Status::Complete(len)) => Ok(Some(Head { first, minor: version.unwrap_or(1), headers, len })),
         Ok(httparse::Status::Partial) => Ok(None),
-        Err(error) => Err(malformed(side, window, error)),
+        Err(error) => judge(side, window, error),
     }
+}
+
+/// Judges a wrong head by its whole lines only, so that how the bytes were cut makes no difference: [`parse`] is called again when
+/// a line ends.
+#[cold]
+fn judge<'h, 'a>(side: Side, input: &[u8], error: httparse::Error) -> Result<Option<Head<'h, 'a>>, Malformed> {
+    let lines = memchr::memrchr(b'\n', input).and_then(|lf| input.get(..=lf)).unwrap_or_default();
+    if lines.len() == input.len() || is_wrong(side, lines) {
+        return Err(malformed(side, input, error));
+    }
+    Ok(None)
 }
 
 /// Refuses a head that is not whole and too long.
@@ -107,22 +118,22 @@ fn malformed(side: Side, input: &[u8], error: httparse::Error) -> Malformed {
 
 /// The offset of the byte with which the head became wrong: a prefix of a wrong head is wrong or partial.
 fn first_wrong(side: Side, input: &[u8]) -> usize {
-    let is_wrong = |len: usize| {
-        let mut space = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-        let prefix = input.get(..len).unwrap_or(input);
-        match side {
-            Side::Request => httparse::Request::new(&mut []).parse_with_uninit_headers(prefix, &mut space).is_err(),
-            Side::Response => httparse::ParserConfig::default()
-                .parse_response_with_uninit_headers(&mut httparse::Response::new(&mut []), prefix, &mut space)
-                .is_err(),
-        }
-    };
     let (mut right, mut wrong) = (0_usize, input.len());
     while wrong.saturating_sub(right) > 1 {
         let middle = right.midpoint(wrong);
-        if is_wrong(middle) { wrong = middle } else { right = middle }
+        if is_wrong(side, input.get(..middle).unwrap_or(input)) { wrong = middle } else { right = middle }
     }
     wrong.saturating_sub(1)
+}
+
+fn is_wrong(side: Side, input: &[u8]) -> bool {
+    let mut space = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    match side {
+        Side::Request => httparse::Request::new(&mut []).parse_with_uninit_headers(input, &mut space).is_err(),
+        Side::Response => httparse::ParserConfig::default()
+            .parse_response_with_uninit_headers(&mut httparse::Response::new(&mut []), input, &mut space)
+            .is_err(),
+    }
 }
 
 /// Whether a client's first bytes are a request line: a method, and where the line is whole, the version at its end.

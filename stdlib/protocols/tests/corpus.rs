@@ -1,0 +1,38 @@
+//! Runs the fuzz corpus, and a transcript of every fixture, through what the fuzz targets check.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+
+#[path = "../../../tests/fuzz/src/drive.rs"]
+mod drive;
+
+fn corpus(target: &str, run: impl Fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus").join(target);
+    let mut count = 0;
+    for file in fs::read_dir(&folder).unwrap() {
+        run(&fs::read(file.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count > 0, "no corpus in {}", folder.display());
+}
+
+#[test]
+fn http() {
+    corpus("http", |data| drive::conversation("http", data));
+}
+
+#[test]
+fn redis() {
+    corpus("redis", |data| drive::conversation("redis", data));
+}
+
+#[test]
+fn tcp() {
+    corpus("tcp", |data| drive::conversation("tcp", data));
+}
+
+#[test]
+fn json() {
+    corpus("json", drive::json);
+}

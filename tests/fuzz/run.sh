@@ -1,0 +1,12 @@
+#!/bin/sh
+# Runs one fuzz target on stable Rust: tests/fuzz/run.sh TARGET [libFuzzer options]. New inputs go to the target's corpus.
+set -eu
+cd "$(dirname "$0")"
+target="$1"
+shift
+host="$(rustc -vV | sed -n 's/^host: //p')"
+export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
+cargo build --quiet --release --target "$host" --bin "$target"
+exec "target/$host/release/$target" "corpus/$target" -max_len=4096 "$@"

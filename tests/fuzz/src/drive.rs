@@ -1,0 +1,104 @@
+//! What every fuzz input must satisfy, whichever protocol it is run as. The fuzz targets call these functions, and so does a
+//! test of the protocols' crate, with the corpus.
+//!
+//! An input for a conversation is a script. Each step begins with a control byte: its lowest bit is the side, the next two say
+//! what happens (bytes for 0 to 2, a close for 3), and the upper five how many bytes follow, in eights, at least one.
+
+use std::sync::Arc;
+
+use reel_lang::schema::Side;
+use reel_protocols::conversation::{Config, Conversation, Exchange, Timed};
+use reel_protocols::json::{self, Style};
+use reel_protocols::{Demand, Protocol, by_name};
+
+#[derive(Clone)]
+enum Step<'a> {
+    Bytes(Side, &'a [u8]),
+    Close(Side),
+}
+
+/// Runs a script as one protocol, and with the protocol inferred: in the script's pieces and byte by byte, which must give the
+/// same; every byte must be in a message or counted; and a message's fields or exact bytes must be as long as it was.
+pub fn conversation(name: &str, data: &[u8]) {
+    let Some(protocol) = by_name(name) else { panic!("no protocol {name}") };
+    let steps = script(data);
+    let total: u64 =
+        steps.iter().map(|step| if let Step::Bytes(_, bytes) = step { bytes.len() as u64 } else { 0 }).sum();
+    for start in [Some(protocol), None] {
+        let whole = run(start, &steps, usize::MAX, total);
+        assert_eq!(whole, run(start, &steps, 1, total), "byte by byte");
+    }
+}
+
+/// Reads a text as JSON; what is read and written must read the same again.
+pub fn json(data: &[u8]) {
+    let Ok(value) = json::parse(data) else { return };
+    for style in [Style::default(), Style::of(data)] {
+        let mut out = Vec::new();
+        if let Err(error) = json::write(&value, style, &mut out) {
+            panic!("{error}");
+        }
+        assert_eq!(json::parse(&out).as_ref(), Ok(&value), "{}", out.escape_ascii());
+    }
+}
+
+fn script(mut data: &[u8]) -> Vec<Step<'_>> {
+    let mut steps: Vec<Step<'_>> = Vec::new();
+    let mut closed = [false; 2];
+    while let Some((control, rest)) = data.split_first() {
+        let side = if control & 1 == 0 { Side::Request } else { Side::Response };
+        if control >> 1 & 3 == 3 {
+            steps.push(Step::Close(side));
+            closed[side as usize] = true;
+            data = rest;
+            continue;
+        }
+        let len = (usize::from(control >> 3) * 8).max(1).min(rest.len());
+        let (bytes, rest) = rest.split_at(len);
+        if !closed[side as usize] {
+            steps.push(Step::Bytes(side, bytes));
+        }
+        data = rest;
+    }
+    steps
+}
+
+/// What comes out, as text.
+fn run(protocol: Option<&'static dyn Protocol>, steps: &[Step<'_>], piece: usize, total: u64) -> String {
+    let config = Arc::new(Config::default());
+    let mut conversation = match protocol {
+        Some(protocol) => Conversation::of(protocol, Demand::ALL, config),
+        None => Conversation::new(config),
+    };
+    for step in steps {
+        match step {
+            Step::Bytes(side, bytes) => bytes.chunks(piece).for_each(|piece| conversation.bytes(*side, 0, piece, ())),
+            Step::Close(side) => conversation.closed(*side),
+        }
+    }
+    conversation.finish();
+    let exchanges: Vec<Exchange<()>> = std::iter::from_fn(|| conversation.next_exchange()).collect();
+    let mut decoded = 0;
+    for exchange in &exchanges {
+        for timed in exchange.request.iter().chain(&exchange.interim).chain(&exchange.response) {
+            decoded += timed.message.wire_len;
+            check(exchange.protocol, timed);
+        }
+    }
+    let counters = conversation.counters();
+    assert_eq!(decoded + counters.undecoded_bytes, total, "{exchanges:?}");
+    format!("{exchanges:#?}\n{} undecoded", counters.undecoded_bytes)
+}
+
+fn check(protocol: &'static dyn Protocol, timed: &Timed<()>) {
+    let message = &timed.message;
+    if let Some(exact) = &message.exact {
+        assert_eq!(exact.len() as u64, message.wire_len);
+        return;
+    }
+    let mut out = Vec::new();
+    if let Err(error) = protocol.codec().encode(message, &mut out) {
+        panic!("{error}: {message:?}");
+    }
+    assert_eq!(out.len() as u64, message.wire_len, "{message:?}");
+}
