@@ -22,12 +22,12 @@ pub struct Settings {
     /// The size of the event ring: a power of two.
     pub ring_len_bytes: u32,
     /// Which connections are wanted, where the rules say so of whole connections.
-    pub filter: Option<reel_compiler::plan::Filter>,
+    pub filters: reel_compiler::plan::Filters,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { ring_len_bytes: 8 << 20, filter: None }
+        Settings { ring_len_bytes: 8 << 20, filters: Default::default() }
     }
 }
 
@@ -43,7 +43,7 @@ pub struct Capture {
 pub fn compile(cgroup_id: u64, settings: &Settings) -> Result<(Kernel, SourceMap), Failure> {
     // The reader is woken when a quarter of the ring waits; below that it polls.
     let parameters = vec![cgroup_id.to_string(), (settings.ring_len_bytes / 4).to_string()];
-    let lower = lower::Options { filter: settings.filter.clone(), ..compile::kernel_options() };
+    let lower = lower::Options { filters: settings.filters.clone(), ..compile::kernel_options() };
     let bpf = bpf::Options { ring_len_bytes: settings.ring_len_bytes, ..bpf::Options::default() };
     trusted(NAME, programs::CAPTURE, parameters, &lower, &bpf)
 }
