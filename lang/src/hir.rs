@@ -1,8 +1,8 @@
 //! The typed program: what the checker makes of the syntax tree and the compiler lowers.
 //!
 //! Every name is resolved, every expression has a type, compound assignments and macros are expanded. A clause whose attach
-//! points differ in their arguments becomes one [`Clause`] for each layout. Nothing here is wrong: a program with errors
-//! gets no HIR.
+//! points differ in the arguments that it reads becomes one [`Clause`] for each layout. Nothing here is wrong: a program
+//! with errors gets no HIR.
 
 pub mod dump;
 
@@ -108,8 +108,8 @@ pub struct Clause {
 /// When a clause runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Header {
-    /// Kernel probes of one kind that share one argument layout; where the clause reads no argument, any of one kind.
-    /// Layouts may still differ in `ArgsLayout::syscall`.
+    /// Kernel probes of one kind. The arguments that the clause reads are the same in all their layouts; others, and
+    /// `ArgsLayout::syscall`, may differ.
     Kernel(Vec<AttachPoint>),
     Message(MessageProbe),
     Rule(Rule),

@@ -103,9 +103,11 @@ impl<'a> Checker<'a> {
         }
         let Some(function) = self.env.function(&name.name).filter(|f| !f.places.trusted || self.options.trusted) else {
             let diagnostic = self.unknown_function(name);
-            // The arguments may hold faults of their own.
-            for arg in args {
-                let _ = self.any_value(&arg.value);
+            if diagnostic.code == code::UNKNOWN_FUNCTION {
+                // The arguments may hold faults of their own.
+                for arg in args {
+                    let _ = self.any_value(&arg.value);
+                }
             }
             return self.fault(diagnostic);
         };

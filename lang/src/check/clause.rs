@@ -1,7 +1,7 @@
 //! One clause of the source: a typed clause for each argument layout of its attach points.
 //!
-//! Where the body reads no argument, all points of one kind share one clause, so that `tracepoint:syscalls:*` with `@ =
-//! count()` is checked and compiled once. Whether it does is only known after its first check, with the first layout.
+//! Points of one kind share a clause where the arguments that the body reads are the same, so that `tracepoint:syscalls:*`
+//! with `@ = count()` is checked and compiled once. Which those are is known after a check with the first layout.
 
 use std::sync::Arc;
 
@@ -57,10 +57,11 @@ impl<'a> Checker<'a> {
             let start = out.len();
             let header = Header::Kernel(Vec::new());
             self.body_clause((index, group_index), clause, place, header, out);
-            let reads_args = self.body.reads_args;
-            let (group, others) = rest
-                .into_iter()
-                .partition(|point| point.kind == first.kind && (!reads_args || point.args.args == first.args.args));
+            let reads = std::mem::take(&mut self.body.reads_args);
+            let same = |point: &AttachPoint| {
+                point.kind == first.kind && reads.iter().all(|n| point.args.args.get(*n) == first.args.args.get(*n))
+            };
+            let (group, others) = rest.into_iter().partition(same);
             if let Some(clause) = out.get_mut(start) {
                 clause.header = Header::Kernel(group);
             }

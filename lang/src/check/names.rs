@@ -188,14 +188,13 @@ impl<'a> Checker<'a> {
 
     /// The nth argument of the probe.
     pub(super) fn arg(&mut self, args: &ArgsLayout, index: usize, span: Span) -> hir::Expr {
-        self.body.reads_args = true;
+        self.body.reads_args.insert(index);
         let ty = args.args.get(index).map_or(Ty::Error, |arg| arg.ty.clone());
         hir::Expr { kind: ExprKind::Arg(index as u32), ty, span }
     }
 
     /// Reports a field of `args`, or an `argN`, that the probe lacks.
     pub(super) fn no_such_arg(&mut self, args: &ArgsLayout, point: &str, name: &str, span: Span) -> hir::Expr {
-        self.body.reads_args = true;
         let names: Vec<&str> = args.args.iter().map(|arg| arg.name.as_str()).collect();
         let diagnostic = Diagnostic::new(code::UNKNOWN_ARGUMENT, span, format!("`{point}` has no argument `{name}`"))
             .label("unknown argument");

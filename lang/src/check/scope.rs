@@ -4,7 +4,7 @@
 //! body is a frame of its own: it sees its parameters and its own variables, never those of the caller. Variables are
 //! numbered in the order of declaration, which is the same in every pass, so their types carry over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Checker;
@@ -79,8 +79,8 @@ pub(super) struct Body<'a> {
     pub(super) frames: Vec<Frame<'a>>,
     /// The loops around this statement.
     pub(super) loops: usize,
-    /// Whether the clause reads its arguments.
-    pub(super) reads_args: bool,
+    /// The arguments that the clause reads.
+    pub(super) reads_args: BTreeSet<usize>,
     /// How many expressions and blocks are around this one.
     pub(super) depth: usize,
     /// The macros that were expanded.
