@@ -4,9 +4,11 @@
 //! that call no helper. `REEL_FUZZ_SEEDS=N` runs more than the usual number.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod fields;
 mod kernel;
 mod random;
 
+use fields::with_fields;
 use random::{INPUTS, Random};
 use reel_compiler::bpf::insn::{Alu, CALL, EXIT, Insn};
 use reel_compiler::bpf::{self, Options, Program};
@@ -32,7 +34,7 @@ struct Natively {
 
 impl Natively {
     fn new(module: &Module) -> Natively {
-        let module = random::with_fields(module);
+        let module = with_fields(module);
         let native = Native::compile(&module).unwrap_or_else(|error| panic!("{error}\n{module}"));
         Natively { module, native }
     }

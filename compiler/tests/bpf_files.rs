@@ -1,4 +1,5 @@
-//! The data files of `tests/bpf`: IR in, a listing of the program out, and what it answers on the real kernel.
+//! The data files of `tests/bpf`: IR in, a listing of the program out, and what it answers on the real
+//! kernel, in the evaluator and as native code.
 //!
 //! `NAME.ir` is a module in the IR's text form. Its first line says what it is about; further comments are directives:
 //! `; section NAME` (default `raw_tp`), `; run A B -> N` (arguments of the raw tracepoint; the low 32 bits of the
@@ -6,13 +7,20 @@
 //! (`NAME.bpf` holds the disassembly; `BLESS=1` rewrites it). aya-obj parses every object.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod fields;
 mod kernel;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fields::with_fields;
 use reel_compiler::bpf::{self, Object, Options, Program};
-use reel_compiler::ir::{parse::parse, verify::verify};
+use reel_compiler::eval::Evaluator;
+use reel_compiler::ir::{Sides, parse::parse, verify::verify};
+use reel_compiler::jit::{Native, Record};
+use reel_compiler::native::View;
+use reel_compiler::native::host::Recorder;
+use reel_lang::value::Value;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bpf")
@@ -96,6 +104,38 @@ fn check_runs(path: &Path, text: &str, object: &Object) {
     }
 }
 
+/// Runs the same file in the evaluator and as native code, with the arguments as fields of a message.
+fn check_natively(path: &Path, text: &str) {
+    let module = with_fields(&parse(text).unwrap());
+    let insts = module.functions.iter().flat_map(|function| &function.blocks).flat_map(|block| &block.insts);
+    if insts.into_iter().any(|(inst, _)| inst.sides() == Sides::Kernel) {
+        return;
+    }
+    let native = Native::compile(&module).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let evaluator = Evaluator::new(&module).unwrap();
+    let mut hosts = [Recorder::new(&module), Recorder::new(&module)];
+    for run in directives(text, "run") {
+        let (arguments, wanted) = run.split_once("->").expect("`; run A B -> N`");
+        let fields: Vec<Value> =
+            arguments.split_whitespace().map(|n| Value::from(n.parse::<i128>().unwrap() as u64)).collect();
+        let wanted = wanted.trim().parse::<i64>().unwrap() as u32;
+        let views: Vec<View<'_>> = fields.iter().map(View::of).collect();
+        let evaluated = evaluator.call(0, &views, &mut hosts[0]).unwrap();
+        let compiled = native.call(0, &Record::of(&fields), &mut hosts[1]);
+        assert_eq!([evaluated as u32, compiled as u32], [wanted; 2], "{}: {run}", path.display());
+    }
+    for line in directives(text, "map") {
+        let (map, wanted) = line.split_once("->").expect("`; map NAME KEY -> BYTES`");
+        let (name, key) = map.trim().split_once(' ').expect("a key");
+        // A map that only the kernel has (what was lost) is not the module's.
+        let Some(index) = module.maps.iter().position(|def| def.name == name) else { continue };
+        for host in &hosts {
+            let found = host.maps.bytes(index as u32, &hex(key)).unwrap_or_default();
+            assert_eq!(found, hex(wanted), "{}: {line}", path.display());
+        }
+    }
+}
+
 #[test]
 fn every_file_gives_what_it_says() {
     let mut files: Vec<PathBuf> = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -119,6 +159,7 @@ fn every_file_gives_what_it_says() {
         if wants_listing {
             check_listing(path, &object);
         }
+        check_natively(path, &text);
         if wants_runs && can_load {
             check_runs(path, &text, &object);
         }

@@ -31,7 +31,7 @@ use crate::ir::{Inst, Module};
 use crate::native::pattern::PatternError;
 use crate::native::{Host, Prepared};
 pub use record::Record;
-use runtime::{Context, Tables};
+use runtime::{Context, Shared, Tables};
 
 /// The most bytes of buffers that a function may have: they lie on the thread's stack.
 pub const MAX_BUFS_LEN_BYTES: u32 = 64 << 10;
@@ -76,9 +76,7 @@ pub struct Listing {
 
 /// A compiled module.
 pub struct Native {
-    module: Module,
-    prepared: Prepared,
-    tables: Tables,
+    shared: Shared,
     entries: Vec<Function>,
     listings: Vec<Listing>,
     /// Owns the memory of the code; freed on drop.
@@ -93,7 +91,7 @@ struct Function {
 
 impl fmt::Debug for Native {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Native").field("module", &self.module).finish_non_exhaustive()
+        f.debug_struct("Native").field("module", &self.shared.module).finish_non_exhaustive()
     }
 }
 
@@ -109,11 +107,12 @@ impl Native {
     /// Runs a function on a message. A record that is shorter than what the function reads is nil there.
     ///
     /// A function that does not exist gives 0. A panic of the host goes through.
+    #[inline]
     pub fn call(&self, function: usize, record: &Record<'_>, host: &mut dyn Host) -> i64 {
         let Some(Function { entry, slots }) = self.entries.get(function) else {
             return 0;
         };
-        let mut context = Context::new(&self.module, &self.prepared, &self.tables, host);
+        let mut context = Context::new(&self.shared, host);
         let result = if record.slots().len() >= *slots {
             entry(&raw mut context, record.slots().as_ptr())
         } else {
@@ -207,9 +206,7 @@ impl<'m> Compiler<'m> {
         };
         let entries = ids.into_iter().zip(&self.module.functions).map(entry).collect();
         Ok(Native {
-            module: self.module.clone(),
-            prepared: self.prepared,
-            tables: self.tables,
+            shared: Shared { module: self.module.clone(), prepared: self.prepared, tables: self.tables },
             entries,
             listings,
             code: ManuallyDrop::new(self.code),

@@ -25,11 +25,17 @@ pub(super) struct Tables {
     pub aggs: Vec<Agg>,
 }
 
-/// The state of one call.
+/// What all calls into a compiled module share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub module: Module,
+    pub prepared: Prepared,
+    pub tables: Tables,
+}
+
+/// The state of one call; making one allocates nothing.
 pub(super) struct Context<'c> {
-    module: &'c Module,
-    prepared: &'c Prepared,
-    tables: &'c Tables,
+    shared: &'c Shared,
     host: &'c mut dyn Host,
     /// Values made in this call: slots point at them until it ends.
     made: Vec<Rc<Value>>,
@@ -37,13 +43,13 @@ pub(super) struct Context<'c> {
 }
 
 impl<'c> Context<'c> {
-    pub(super) fn new(module: &'c Module, prepared: &'c Prepared, tables: &'c Tables, host: &'c mut dyn Host) -> Self {
-        Context { module, prepared, tables, host, made: Vec::new(), panic: None }
+    pub(super) fn new(shared: &'c Shared, host: &'c mut dyn Host) -> Self {
+        Context { shared, host, made: Vec::new(), panic: None }
     }
 
     /// Ends the call.
-    pub(super) fn finish(self) {
-        if let Some(panic) = self.panic {
+    pub(super) fn finish(mut self) {
+        if let Some(panic) = self.panic.take() {
             resume_unwind(panic);
         }
     }
@@ -75,11 +81,11 @@ impl<'c> Context<'c> {
     }
 
     fn key_len(&self, map: u64) -> usize {
-        self.module.maps.get(map as usize).map_or(0, |def| def.key_len_bytes as usize)
+        self.shared.module.maps.get(map as usize).map_or(0, |def| def.key_len_bytes as usize)
     }
 
     fn value_len(&self, map: u64) -> usize {
-        self.module.maps.get(map as usize).map_or(0, |def| def.value_len_bytes as usize)
+        self.shared.module.maps.get(map as usize).map_or(0, |def| def.value_len_bytes as usize)
     }
 }
 
@@ -198,10 +204,10 @@ extern "C" fn host(ctx: *mut Context<'_>, op: u64, args: u64, count: u64, out: u
     let truth = ctx.guard(|ctx| {
         // SAFETY: these slots are value registers.
         let views: Vec<View<'_>> = slots.iter().map(|slot| unsafe { slot::view(*slot) }).collect();
-        let Some(op) = ctx.tables.host_ops.get(op as usize) else {
+        let Some(op) = ctx.shared.tables.host_ops.get(op as usize) else {
             return 0;
         };
-        match perform(op, &views, ctx.module, ctx.host) {
+        match perform(op, &views, &ctx.shared.module, ctx.host) {
             Answer::Nothing => 0,
             Answer::Truth(truth) => u64::from(truth),
             Answer::View(view) => {
@@ -224,7 +230,7 @@ extern "C" fn step(ctx: *mut Context<'_>, path: u64, low: u64, high: u64, out: u
     let ctx = unsafe { context(ctx) };
     // SAFETY: a value register.
     let view = unsafe { operand(low, high) };
-    let steps = ctx.module.paths.get(path as usize).map(Vec::as_slice).unwrap_or_default();
+    let steps = ctx.shared.module.paths.get(path as usize).map(Vec::as_slice).unwrap_or_default();
     let result = match path::walk(view, steps) {
         Found::View(view) => ctx.slot(view),
         Found::Made(value) => ctx.keep(value),
@@ -239,7 +245,7 @@ extern "C" fn matches(ctx: *mut Context<'_>, pattern: u64, low: u64, high: u64) 
     let ctx = unsafe { context(ctx) };
     // SAFETY: a value register.
     let view = unsafe { operand(low, high) };
-    let matcher = ctx.prepared.patterns.get(pattern as usize);
+    let matcher = ctx.shared.prepared.patterns.get(pattern as usize);
     u64::from(matcher.is_some_and(|matcher| matcher.matches(view)))
 }
 
@@ -248,7 +254,7 @@ extern "C" fn text_equal(ctx: *mut Context<'_>, data: u64, low: u64, high: u64) 
     let ctx = unsafe { context(ctx) };
     // SAFETY: a value register.
     let view = unsafe { operand(low, high) };
-    let text = ctx.module.data.get(data as usize).map(Vec::as_slice).unwrap_or_default();
+    let text = ctx.shared.module.data.get(data as usize).map(Vec::as_slice).unwrap_or_default();
     u64::from(equal::text_equal(view, text))
 }
 
@@ -330,7 +336,7 @@ extern "C" fn map_aggregate(ctx: *mut Context<'_>, map: u64, key: u64, agg: u64,
     let key = unsafe { bytes(key, ctx.key_len(map)) };
     ctx.guard(|ctx| {
         let number = (agg & 1 == 1).then_some(number.cast_signed());
-        if let Some(agg) = ctx.tables.aggs.get((agg >> 1) as usize) {
+        if let Some(agg) = ctx.shared.tables.aggs.get((agg >> 1) as usize) {
             ctx.host.maps().aggregate_bytes(map as u32, key, *agg, number);
         }
         0
@@ -340,7 +346,7 @@ extern "C" fn map_aggregate(ctx: *mut Context<'_>, map: u64, key: u64, agg: u64,
 extern "C" fn emit(ctx: *mut Context<'_>, output: u64, record: u64) -> u64 {
     // SAFETY: called by compiled code with its own context.
     let ctx = unsafe { context(ctx) };
-    let len_bytes = ctx.module.outputs.get(output as usize).map_or(0, |def| def.len_bytes as usize);
+    let len_bytes = ctx.shared.module.outputs.get(output as usize).map_or(0, |def| def.len_bytes as usize);
     // SAFETY: the instruction's record is in bounds.
     let record = unsafe { bytes(record, len_bytes) };
     ctx.guard(|ctx| {

@@ -28,8 +28,8 @@ pub enum Matcher {
     Prefix(Vec<u8>),
     Suffix(Vec<u8>),
     Contains(Box<Finder<'static>>),
-    /// A text, then anything without `/`.
-    Segment(Vec<u8>),
+    /// A glob of texts with `*` between them.
+    Segments(Box<Segments>),
     Regex(Box<Regex>),
 }
 
@@ -57,9 +57,7 @@ impl Matcher {
             Matcher::Prefix(prefix) => text.starts_with(prefix),
             Matcher::Suffix(suffix) => text.ends_with(suffix),
             Matcher::Contains(finder) => finder.find(text).is_some(),
-            Matcher::Segment(prefix) => {
-                text.strip_prefix(prefix.as_slice()).is_some_and(|rest| memchr::memchr(b'/', rest).is_none())
-            }
+            Matcher::Segments(segments) => segments.matches(text),
             Matcher::Regex(regex) => regex.is_match(text),
         }
     }
@@ -91,19 +89,50 @@ fn regex_syntax_byte(byte: u8) -> bool {
     br"\.+*?()|[]{}^$".contains(&byte)
 }
 
-/// A glob that is plain text, or plain text and `*` or `**` at its end.
+/// A glob of plain texts with `*` between them, at least one.
+///
+/// Each text between two stars is taken where it comes first. That decides: a later place can be reached only without
+/// crossing a `/`, so what the first place leaves to the next star is free of `/` wherever the later one's rest is.
+#[derive(Debug)]
+pub struct Segments {
+    first: Vec<u8>,
+    middle: Vec<Finder<'static>>,
+    last: Vec<u8>,
+}
+
+impl Segments {
+    fn matches(&self, text: &[u8]) -> bool {
+        let inside = text.strip_prefix(self.first.as_slice()).and_then(|rest| rest.strip_suffix(self.last.as_slice()));
+        let Some(mut rest) = inside else { return false };
+        let is_segment = |bytes: &[u8]| !bytes.contains(&b'/');
+        for finder in &self.middle {
+            let Some(at) = finder.find(rest).filter(|at| is_segment(&rest[..*at])) else { return false };
+            rest = &rest[at + finder.needle().len()..];
+        }
+        is_segment(rest)
+    }
+}
+
+/// A glob without classes and alternatives, whose stars are single, or double only at its end.
 fn simple_glob(text: &str) -> Option<Matcher> {
-    let literal = text.trim_end_matches('*');
-    if literal.bytes().any(|byte| br"*?[]{}\".contains(&byte)) {
+    if text.bytes().any(|byte| br"?[]{}\".contains(&byte)) {
         return None;
     }
-    let bytes = literal.as_bytes().to_vec();
-    match text.len() - literal.len() {
-        0 => Some(Matcher::Exact(bytes)),
-        1 => Some(Matcher::Segment(bytes)),
-        2 => Some(Matcher::Prefix(bytes)),
-        _ => None,
+    if let Some(prefix) = text.strip_suffix("**").filter(|prefix| !prefix.contains('*')) {
+        return Some(Matcher::Prefix(prefix.into()));
     }
+    if text.contains("**") {
+        return None;
+    }
+    let parts: Vec<&str> = text.split('*').collect();
+    Some(match parts.as_slice() {
+        [first, middle @ .., last] => Matcher::Segments(Box::new(Segments {
+            first: first.as_bytes().to_vec(),
+            middle: middle.iter().map(|part| Finder::new(part).into_owned()).collect(),
+            last: last.as_bytes().to_vec(),
+        })),
+        _ => Matcher::Exact(text.into()),
+    })
 }
 
 /// Translates a glob: `*`, `**`, `?`, `[a-z]`, `[!a-z]`, `{a,b}`, and `\` before a character that stands for itself.
@@ -187,6 +216,10 @@ mod tests {
         check(glob("/orders/*"), &["/orders/1", "/orders/"], &["/orders/1/items", "/orders", "x/orders/1"]);
         check(glob("/orders/**"), &["/orders/1", "/orders/1/items"], &["/orders"]);
         check(glob("/*/items"), &["/1/items"], &["/1/2/items", "/1/itemsx"]);
+        check(glob("a*b*c"), &["abc", "abbc", "abbcbc", "axbxc"], &["ab/bc", "abxb", "a/bc", "ac"]);
+        check(glob("a*/b*c"), &["a/bc", "axx/bc"], &["a/bx/bc", "a/b/c"]);
+        check(glob("a*a"), &["aa", "aba"], &["a", "a/a"]);
+        check(glob("*"), &["", "x"], &["/"]);
         check(glob("/**/items"), &["/1/2/items"], &["/items"]);
         check(glob("*.{png,jpg}"), &["a.png", "b.jpg"], &["a.gif", "d/a.png"]);
         check(glob("v[0-9]?"), &["v1a", "v12"], &["va1", "v1/"]);

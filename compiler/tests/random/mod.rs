@@ -5,7 +5,6 @@
 //! fields of a message for native code. Types hold by construction, and every register is written first.
 
 use reel_compiler::ir::*;
-use reel_lang::schema::FieldId;
 use reel_lang::span::Span;
 use reel_lang::ty::IntTy;
 
@@ -94,25 +93,6 @@ pub fn module(seed: u64, with_buffers: bool) -> Module {
     generator.digest();
     let Generator { function, data, .. } = generator;
     Module { functions: vec![function], data, ..Module::default() }
-}
-
-/// Takes the inputs from the first fields of a message instead of the context.
-pub fn with_fields(module: &Module) -> Module {
-    let mut module = module.clone();
-    let function = &mut module.functions[0];
-    let value = Reg(function.regs.len() as u32);
-    function.regs.push(RegTy::Value);
-    let start = std::mem::take(&mut function.blocks[0].insts);
-    for (inst, span) in start {
-        match inst {
-            Inst::Context { dst, offset } => {
-                let field = Inst::Field { dst: value, field: FieldId(offset / 8) };
-                function.blocks[0].insts.extend([(field, span), (Inst::ToInt { dst, value }, span)]);
-            }
-            other => function.blocks[0].insts.push((other, span)),
-        }
-    }
-    module
 }
 
 fn empty_block() -> BlockData {
