@@ -11,9 +11,11 @@ use crate::load::BE_ROOT;
 use crate::unsupported::Unsupported;
 
 mod capability;
+mod report;
 mod trial;
 
 pub use capability::Capability;
+pub use report::Report;
 
 /// The answer to one question about this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]

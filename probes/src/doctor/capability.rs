@@ -80,7 +80,7 @@ capabilities! {
     /// Programs at the events of TCP connections.
     Sockops = "sockops";
     /// The tracepoints in TCP that capture uses.
-    TcpHooks = "TCP tracepoints";
+    TcpHooks = "TCP hooks";
     /// Reading user memory of any length into the ring (Linux 6.16).
     UserDynptr = "bpf_probe_read_user_dynptr";
     /// Copying a received segment into the ring.

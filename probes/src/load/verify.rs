@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 
 use super::error::BE_ROOT;
 use super::{LoadError, Program, Rejection};
+use crate::doctor::Capability;
 use crate::sys::bpf::{self, ProgramSpec};
 use crate::unsupported::Unsupported;
 
@@ -52,7 +53,11 @@ fn refusal(name: &str, program: &Program, log: String, source: io::Error) -> Loa
         Some(libc::EPERM) if log.is_empty() => Unsupported::new(
             format!("{kind} programs"),
             format!("BPF_PROG_LOAD of {name}: {source}, without a reason"),
-            format!("{BE_ROOT}; if that is so already, this kernel's policy forbids {kind}"),
+            if Capability::Privilege.check().ok {
+                format!("this kernel's policy forbids {kind} programs; use another kind of probe, or another host")
+            } else {
+                BE_ROOT.to_string()
+            },
         )
         .into(),
         Some(libc::EINVAL | libc::ENOTSUP | 524) if log.is_empty() => Unsupported::new(
