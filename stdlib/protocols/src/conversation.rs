@@ -55,6 +55,8 @@ pub struct Conversation<T> {
     has_pipelined: bool,
     done: VecDeque<Exchange<T>>,
     counters: Counters,
+    /// How many segments there were, of both directions.
+    segments: u64,
 }
 
 enum Phase<T> {
@@ -79,6 +81,7 @@ impl<T: Clone> Conversation<T> {
             has_pipelined: false,
             done: VecDeque::new(),
             counters: Counters::default(),
+            segments: 0,
         }
     }
 
@@ -176,6 +179,8 @@ impl<T: Clone> Conversation<T> {
         }
         self.end_run(side.opposite(), Rest::Turn);
         let limit = self.config.buffer_len_max;
+        let order = self.segments;
+        self.segments = order.saturating_add(1);
         let stream = self.stream(side);
         if stream.state == State::Stopped {
             self.undecoded(data.len());
@@ -186,7 +191,7 @@ impl<T: Clone> Conversation<T> {
             self.stop(side, || Fault::Overflow { limit });
             return;
         }
-        stream.push(time_ns, data, tag);
+        stream.push(order, time_ns, data, tag);
         self.advance();
     }
 
@@ -217,9 +222,10 @@ impl<T: Clone> Conversation<T> {
         (self.request.closed, self.response.closed) = closed;
     }
 
-    /// Cuts all messages that are whole.
+    /// Cuts all messages that are whole. Responses that waited for a request go before the next request, so that how the bytes
+    /// were cut makes no difference.
     fn advance(&mut self) {
-        while self.step(Side::Request) || self.step(Side::Response) {}
+        while self.step(Side::Response) || self.step(Side::Request) {}
         self.settle();
     }
 
@@ -235,8 +241,9 @@ impl<T: Clone> Conversation<T> {
             self.resynchronise(side);
         }
         // A response can come before its request is whole (100 Continue, an early refusal): it is read once there is a request
-        // for it.
-        let waits = side == Side::Response && self.open.is_empty() && !self.request.is_empty() && !self.request.closed;
+        // for it. Bytes of a request that came later are not waited for.
+        let is_early = self.request.first_order() < self.response.first_order() && !self.request.closed;
+        let waits = side == Side::Response && self.open.is_empty() && is_early;
         if waits && self.request.state == State::Live && self.protocol().is_some_and(|protocol| protocol.framed()) {
             return false;
         }

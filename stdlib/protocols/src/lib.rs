@@ -83,6 +83,8 @@ impl Message {
 pub enum Inference {
     Yes,
     No,
+    /// They could be, and other protocols' too: the other side's bytes decide.
+    Likely,
     /// Too few bytes to tell.
     Unsure,
 }

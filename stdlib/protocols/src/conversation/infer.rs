@@ -51,7 +51,7 @@ impl<T> Inferring<T> {
         for choice in others {
             match self.verdict(choice.0) {
                 Inference::Yes => return Some(*choice),
-                Inference::Unsure => open = true,
+                Inference::Unsure | Inference::Likely => open = true,
                 Inference::No => {}
             }
         }
@@ -70,7 +70,7 @@ impl<T> Inferring<T> {
         match (ask(Side::Request, &self.request), ask(Side::Response, &self.response)) {
             (Inference::No, _) | (_, Inference::No) => Inference::No,
             (Inference::Yes, _) => Inference::Yes,
-            (Inference::Unsure, Inference::Yes) if !self.request.is_empty() => Inference::Yes,
+            (Inference::Likely, Inference::Yes) => Inference::Yes,
             _ => Inference::Unsure,
         }
     }

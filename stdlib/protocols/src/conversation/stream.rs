@@ -22,6 +22,8 @@ pub(super) enum State {
 #[derive(Debug, Clone)]
 struct Mark<T> {
     end: u64,
+    /// Its number among the segments of both directions.
+    order: u64,
     time_ns: u64,
     tag: T,
 }
@@ -59,10 +61,15 @@ impl<T: Clone> Stream<T> {
         self.data().is_empty()
     }
 
-    pub(super) fn push(&mut self, time_ns: u64, data: &[u8], tag: T) {
+    /// When the first byte came, as its segment's number among those of both directions.
+    pub(super) fn first_order(&self) -> u64 {
+        self.marks.front().map_or(u64::MAX, |mark| mark.order)
+    }
+
+    pub(super) fn push(&mut self, order: u64, time_ns: u64, data: &[u8], tag: T) {
         self.data.extend_from_slice(data);
         let end = self.position.saturating_add(self.len() as u64);
-        self.marks.push_back(Mark { end, time_ns, tag });
+        self.marks.push_back(Mark { end, order, time_ns, tag });
     }
 
     /// Takes a message's bytes off the front, and says when they were seen.

@@ -120,7 +120,7 @@ pub(super) fn infer(input: &[u8]) -> Inference {
     let name = reader.take_while(is_name);
     match reader.peek() {
         None if name.len() <= NAME_LEN_MAX => Inference::Unsure,
-        Some(b' ' | b'\r' | b'\n') if commands::is_known(&name.to_ascii_uppercase()) => Inference::Unsure,
+        Some(b' ' | b'\r' | b'\n') if commands::is_known(&name.to_ascii_uppercase()) => Inference::Likely,
         _ => Inference::No,
     }
 }

@@ -1,0 +1,162 @@
+//! Bytes that break a protocol, each with what the codec says of them; and limits, which are errors with a name.
+#![allow(clippy::unwrap_used)]
+
+use reel_lang::schema::Side;
+use reel_protocols::{Demand, Frame, Rest, by_name, http, redis};
+
+/// What the codec says of these bytes: the error, `incomplete`, or the message's length.
+fn verdict(protocol: &str, side: Side, input: &[u8]) -> String {
+    match by_name(protocol).unwrap().codec().frame(side, input, Rest::Open, Demand::ALL) {
+        Ok(Frame::Incomplete) => "incomplete".to_owned(),
+        Ok(Frame::Message { len, .. }) => format!("{len} bytes"),
+        Err(malformed) => malformed.to_string(),
+    }
+}
+
+fn check(protocol: &str, side: Side, cases: &[(&str, &str)]) {
+    for (input, expected) in cases {
+        assert_eq!(verdict(protocol, side, input.as_bytes()), *expected, "{}", input.escape_debug());
+    }
+}
+
+#[test]
+fn http_requests() {
+    let two = "two different Content-Length values at byte 0 of the message (RFC 9112 section 6.3)";
+    let beside = "Content-Length beside Transfer-Encoding at byte 0 of the message (RFC 9112 section 6.3)";
+    let not_last =
+        "a request whose last transfer coding is not chunked at byte 0 of the message (RFC 9112 section 6.3)";
+    let invalid = "an invalid Content-Length at byte 0 of the message (RFC 9110 section 8.6)";
+    let line = "a chunk-size line that is too long or does not end in CR LF at byte";
+    let size = "an invalid or too large chunk size at byte 47 of the message (RFC 9112 section 7.1)";
+    check(
+        "http",
+        Side::Request,
+        &[
+            ("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", two),
+            ("GET / HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n", two),
+            ("GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", invalid),
+            ("GET / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n", invalid),
+            ("GET / HTTP/1.1\r\nContent-Length:\r\n\r\n", invalid),
+            ("GET / HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n", "incomplete"),
+            ("GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", beside),
+            ("GET / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", not_last),
+            (
+                "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "Transfer-Encoding in an HTTP/1.0 message at byte 0 of the message (RFC 9112 section 6.1)",
+            ),
+            ("GET /  HTTP/1.1\r\n\r\n", "an invalid version at byte 6 of the message (RFC 9112 section 2.3)"),
+            ("GET / HTTP/2.0\r\n\r\n", "an invalid version at byte 11 of the message (RFC 9112 section 2.3)"),
+            (
+                "GET / HTTP/1.1\r\nA B: c\r\n\r\n",
+                "an invalid field name at byte 17 of the message (RFC 9112 section 5)",
+            ),
+            ("GET / HTTP/1.1\r\nA : c\r\n\r\n", "an invalid field name at byte 17 of the message (RFC 9112 section 5)"),
+            (
+                "GET / HTTP/1.1\r\nA: b\x01\r\n\r\n",
+                "an invalid field value at byte 20 of the message (RFC 9110 section 5.5)",
+            ),
+            (
+                "GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n",
+                "an invalid field name at byte 22 of the message (RFC 9112 section 5)",
+            ),
+            ("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\nx", &size.replace("47", "46")),
+            (
+                "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello",
+                &format!("{line} 46 of the message (RFC 9112 section 7.1)"),
+            ),
+            ("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", &size.replace("47", "46")),
+            ("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", &size.replace("47", "46")),
+            (
+                "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n",
+                "chunk data that is not followed by CR LF at byte 51 of the message (RFC 9112 section 7.1)",
+            ),
+            (
+                "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nno field\r\n\r\n",
+                "an invalid trailer field at byte 49 of the message (RFC 9112 section 7.1)",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn http_responses() {
+    check(
+        "http",
+        Side::Response,
+        &[
+            ("HTTP/1.1 20 OK\r\n\r\n", "an invalid status line at byte 11 of the message (RFC 9112 section 4)"),
+            ("HTTP/1.1 2000 OK\r\n\r\n", "an invalid status line at byte 12 of the message (RFC 9112 section 4)"),
+            ("ICY 200 OK\r\n\r\n", "an invalid version at byte 0 of the message (RFC 9112 section 2.3)"),
+            ("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", "46 bytes"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx", "incomplete"),
+        ],
+    );
+}
+
+#[test]
+fn redis_commands_and_replies() {
+    let length = "an invalid or too large length at byte 0 of the message (RESP specification)";
+    check(
+        "redis",
+        Side::Request,
+        &[
+            ("*-2\r\n", length),
+            ("*99999999999\r\n", length),
+            (
+                "*1\r\n:1\r\n",
+                "a command that is no array of bulk strings at byte 0 of the message (RESP specification)",
+            ),
+            (
+                "*1\r\n$2\r\nabc\r\n",
+                "a bulk string that is not followed by CR LF at byte 10 of the message (RESP specification)",
+            ),
+            ("*1\r\n@1\r\n", "an unknown type at byte 4 of the message (RESP specification)"),
+            ("*1\n", "a line that is too long or does not end in CR LF at byte 0 of the message (RESP specification)"),
+            ("set k \"open\r\n", "unbalanced quotes at byte 13 of the message (RESP specification)"),
+            (
+                "set k \"a\"b\r\n",
+                "a quote that is followed by more than a space at byte 6 of the message (RESP specification)",
+            ),
+            ("*0\r\n", "4 bytes"),
+            ("*-1\r\n", "5 bytes"),
+        ],
+    );
+    check(
+        "redis",
+        Side::Response,
+        &[
+            ("$536870913\r\n", length),
+            ("%-1\r\n", "a null that is no array at byte 0 of the message (RESP specification)"),
+            ("#x\r\n", "an invalid boolean at byte 0 of the message (RESP specification)"),
+            (":1.5\r\n", "an invalid integer at byte 0 of the message (RESP specification)"),
+            (":9223372036854775808\r\n", "an invalid integer at byte 0 of the message (RESP specification)"),
+            (",one\r\n", "an invalid double at byte 0 of the message (RESP specification)"),
+            ("(1.5\r\n", "an invalid big number at byte 0 of the message (RESP specification)"),
+            (
+                ";1\r\n",
+                "a chunk outside a streamed string, or something else within at byte 0 of the message (RESP specification)",
+            ),
+            (
+                "$?\r\n+a\r\n",
+                "a chunk outside a streamed string, or something else within at byte 4 of the message (RESP specification)",
+            ),
+            (".\r\n", "an unknown type at byte 0 of the message (RESP specification)"),
+            ("%?\r\n+a\r\n.\r\n", "a value that is cut off at byte 11 of the message (RESP specification)"),
+        ],
+    );
+}
+
+#[test]
+fn limits_have_names() {
+    let long = format!("GET / HTTP/1.1\r\nA: {}", "b".repeat(http::HEAD_LEN_MAX));
+    let reason = format!("a header section of more than {} bytes", http::HEAD_LEN_MAX);
+    assert!(verdict("http", Side::Request, long.as_bytes()).starts_with(&reason));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(http::HEADERS_MAX + 1));
+    assert!(verdict("http", Side::Request, many.as_bytes()).starts_with("more than 256 header fields"));
+    let deep = "*1\r\n".repeat(redis::DEPTH_MAX + 1);
+    assert!(verdict("redis", Side::Response, deep.as_bytes()).starts_with("nested too deeply"));
+    let line = "x".repeat(redis::LINE_LEN_MAX);
+    assert!(verdict("redis", Side::Request, line.as_bytes()).starts_with("an inline command that is too long"));
+    let chunk = format!("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;{}", "x".repeat(5000));
+    assert!(verdict("http", Side::Request, chunk.as_bytes()).starts_with("a chunk-size line that is too long"));
+}
