@@ -11,3 +11,4 @@ pub mod output;
 pub mod record;
 pub mod recording;
 pub mod rules;
+pub mod sandbox;

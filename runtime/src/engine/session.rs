@@ -176,6 +176,17 @@ impl Session {
         super::maps::entries(def, self.loaded.map(&def.name).ok()?).ok()
     }
 
+    /// A map by its name in the script, without `@`, to be read by whoever needs it.
+    pub fn kernel_map(&self, name: &str) -> Option<Map> {
+        let def = self.kernel.lowered.module.maps.iter().find(|def| def.script.is_some() && def.name == name)?;
+        self.loaded.map(&def.name).ok().cloned()
+    }
+
+    /// The descriptors that keep the program attached, for a guardian to hold.
+    pub fn links(&self) -> Vec<std::os::fd::BorrowedFd<'_>> {
+        self.loaded.link_fds()
+    }
+
     /// The outputs of the program, by index.
     pub fn outputs(&self) -> &[Output] {
         &self.kernel.lowered.module.outputs

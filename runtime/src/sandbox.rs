@@ -1,0 +1,189 @@
+//! Where an app is replayed: a cgroup whose connections all go to the mock, and nowhere else.
+//!
+//! The replay programs (`redirect.rr`) are attached before the app starts, and the guardian holds their links: where reel dies, the
+//! app's connections go to a port that nobody listens on until the guardian has ended the app. The same programs tell when the
+//! app listens, so that nothing is guessed about its start.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use reel_compiler::bpf;
+use reel_lang::value::Value;
+use reel_probes::maps::Map;
+use reel_probes::programs;
+use rustix::event::{PollFd, PollFlags, poll};
+use std::os::fd::AsFd;
+
+use crate::app::{App, Home};
+use crate::capture::kernel::trusted;
+use crate::engine::compile;
+use crate::engine::session::Session;
+use crate::engine::signals::{Signal, Signals};
+use crate::exit::{Exit, Failure};
+
+/// AF_INET
+const INET: u32 = 2;
+
+/// An app that talks to the mock alone.
+pub struct Sandbox {
+    app: App,
+    session: Session,
+    destinations: Destinations,
+}
+
+/// What ended the wait for the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// It listens here.
+    Listening(SocketAddr),
+    Signal(Signal),
+}
+
+/// Tells where a connection to the mock was meant to go, by the client's address.
+#[derive(Debug, Clone)]
+pub struct Destinations {
+    by_port: Map,
+}
+
+impl Destinations {
+    /// The address that the app asked for; none for a connection that did not come from the app.
+    pub fn meant(&self, client: SocketAddr) -> Option<SocketAddr> {
+        let key = u64::from(client.port()).to_le_bytes();
+        let values = self.by_port.lookup(&key).ok()??;
+        let words: Vec<[u8; 4]> = values.first()?.chunks_exact(4).filter_map(|chunk| chunk.try_into().ok()).collect();
+        let [family, port, a, b, c, d] = *words.as_slice() else { return None };
+        // The port lies in network order at the front of its word.
+        let port = u16::from_be_bytes([port[0], port[1]]);
+        let ip = if u32::from_le_bytes(family) == INET {
+            IpAddr::V4(Ipv4Addr::from(a))
+        } else {
+            let mut octets = [0; 16];
+            for (to, from) in octets.chunks_exact_mut(4).zip([a, b, c, d]) {
+                to.copy_from_slice(&from);
+            }
+            Ipv6Addr::from(octets).to_canonical()
+        };
+        Some(SocketAddr::new(ip, port))
+    }
+}
+
+impl Sandbox {
+    /// Starts an app whose connections go to `mock_port` on 127.0.0.1 and ::1.
+    ///
+    /// # Errors
+    /// What this machine cannot do, or why the command does not start.
+    pub fn start(command: &[OsString], env: &[(String, OsString)], mock_port: u16) -> Result<Sandbox, Failure> {
+        let home = Home::make()?;
+        let network_order = u32::from(mock_port.to_be());
+        let parameters = vec![home.cgroup().id().to_string(), network_order.to_string()];
+        let lower = compile::kernel_options();
+        let (kernel, sources) =
+            trusted("redirect.rr", programs::REDIRECT, parameters, &lower, &bpf::Options::default())?;
+        let session = Session::start(kernel, Some(home.cgroup().path()), &sources)?;
+        let by_port = session
+            .kernel_map("by_port")
+            .ok_or_else(|| Failure::new(Exit::Machine, "the replay program has no map of destinations"))?;
+        let app = home.start(command, env, &session.links())?;
+        Ok(Sandbox { app, session, destinations: Destinations { by_port } })
+    }
+
+    /// Where connections were meant to go.
+    pub fn destinations(&self) -> Destinations {
+        self.destinations.clone()
+    }
+
+    /// Waits until the app listens, as the kernel tells it.
+    ///
+    /// # Errors
+    /// The app ended first, or the time is over.
+    pub fn wait_listening(&mut self, signals: &mut Signals, timeout: Duration) -> Result<Ready, Failure> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(address) = self.listener() {
+                return Ok(Ready::Listening(address));
+            }
+            if let Some(signal) = signals.next() {
+                return Ok(Ready::Signal(signal));
+            }
+            if let Some(status) = self.app.exited() {
+                return Err(Failure::new(Exit::App, format!("the app ended before it listened on any port: {status}"))
+                    .remedy("its own output is above; in a replay it reaches the recorded dependencies only"));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let seconds = timeout.as_secs();
+                return Err(Failure::new(
+                    Exit::App,
+                    format!("the app listened on no TCP port within {seconds} seconds"),
+                )
+                .remedy("give it more time with --listen-timeout, or check the command"));
+            }
+            self.sleep(signals, left)?;
+        }
+    }
+
+    fn sleep(&self, signals: &Signals, timeout: Duration) -> Result<(), Failure> {
+        let [interrupt, terminate] = signals.fds();
+        let mut fds: Vec<PollFd<'_>> = [interrupt, terminate, self.app.exit_fd()]
+            .into_iter()
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        if let Some(ring) = self.session.ring() {
+            fds.push(PollFd::from_borrowed_fd(ring.as_fd(), PollFlags::IN));
+        }
+        let timeout = timeout.try_into().ok();
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Failure::new(Exit::Machine, format!("cannot wait for the app: {error}"))),
+        }
+        if let Some(ring) = self.session.ring() {
+            let _ = ring.wait(Duration::ZERO);
+        }
+        Ok(())
+    }
+
+    /// The first address on which the app has begun to listen since the last call.
+    fn listener(&mut self) -> Option<SocketAddr> {
+        let events = self.session.events();
+        events.iter().find_map(|(_, args)| address(args.first()?))
+    }
+
+    /// How the app ended, if it has.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.app.exited()
+    }
+
+    /// What the app sent over UDP and was refused: how often, by port.
+    pub fn refused_datagrams(&self) -> BTreeMap<i64, u64> {
+        use crate::output::map::Cell;
+        use reel_compiler::aggregate::AggValue;
+        let entries = self.session.map_named("refused").unwrap_or_default();
+        let count = |entry: &crate::output::map::Entry| match (entry.key.first().and_then(Value::as_int), &entry.cell) {
+            (Some(port), Cell::Agg(AggValue::Unsigned(count))) => Some((port, *count)),
+            _ => None,
+        };
+        entries.iter().filter_map(count).collect()
+    }
+
+    /// Ends the app.
+    pub fn stop(&mut self) -> Option<ExitStatus> {
+        self.app.stop()
+    }
+}
+
+/// The address of a (family, port, IPv4 address) that the program printed. An IPv6 listener is reached on ::1, one on every
+/// address on the loopback.
+fn address(value: &Value) -> Option<SocketAddr> {
+    let Value::List(parts) = value else { return None };
+    let number = |i: usize| parts.get(i).and_then(Value::as_int).and_then(|n| u32::try_from(n).ok());
+    let port = u16::try_from(number(1)?).ok()?;
+    let ip: IpAddr = match (number(0)?, Ipv4Addr::from(number(2)?.to_le_bytes())) {
+        (INET, ip) if !ip.is_unspecified() => ip.into(),
+        (INET, _) => Ipv4Addr::LOCALHOST.into(),
+        _ => Ipv6Addr::LOCALHOST.into(),
+    };
+    Some(SocketAddr::new(ip, port))
+}
