@@ -3,6 +3,7 @@
 pub mod app;
 pub mod capture;
 pub mod cli;
+pub mod demo;
 pub mod engine;
 pub mod exit;
 pub mod matching;

@@ -72,18 +72,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<std::ffi::OsString>,
     },
-    /// The small service of the demonstration (started by reel itself).
-    #[command(name = "__demo-app", hide = true)]
-    DemoApp {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
-    },
-    /// The small store of the demonstration (started by reel itself).
-    #[command(name = "__demo-store", hide = true)]
-    DemoStore {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
-    },
+    #[command(flatten)]
+    DemoPart(demo::Part),
 }
 
 /// Output for people, or for machines.
@@ -126,8 +116,7 @@ fn run(cli: Cli) -> Outcome {
         Some(Command::Repl(args)) => repl::run(args),
         Some(Command::Debug(args)) => debug::run(args),
         Some(Command::Guard { args }) => Ok(Exit::Code(guard(&args))),
-        Some(Command::DemoApp { args }) => demo::app(&args),
-        Some(Command::DemoStore { args }) => demo::store(&args),
+        Some(Command::DemoPart(part)) => demo::part(part),
     }
 }
 

@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 
 use super::Outcome;
 use crate::capture::kernel::Settings;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::record::compose::Everything;
 use crate::record::session::{self, Request};
 
@@ -53,6 +53,10 @@ pub enum ExitStatus {
 
 /// Records.
 pub fn run(args: Args) -> Outcome {
+    if args.output.exists() && !args.force {
+        return Err(Failure::new(Exit::Usage, format!("{} exists already", args.output.display()))
+            .remedy("name another folder with -o, or replace the recording with --force"));
+    }
     let request = Request {
         command: args.command,
         output: args.output,
