@@ -1,7 +1,7 @@
 //! C types as the language sees them, from the kernel's BTF or from the text of a declaration.
 //!
 //! Typedefs and qualifiers are gone; a struct is known by its name, and one without a name by its
-//! number in BTF (`#123`), so that [`super::layout`] finds it again.
+//! number in BTF (`#123`), so that [`super::Catalog::layout`] finds it again.
 
 use reel_lang::ty::{IntTy, Space, Ty};
 
