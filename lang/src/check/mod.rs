@@ -37,12 +37,14 @@ mod shadow;
 mod stmt;
 mod types;
 
+use std::collections::{HashMap, HashSet};
+
 use crate::ast;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::env::Environment;
 use crate::hir;
 use crate::span::Span;
-use crate::ty::Ty;
+use crate::ty::{IntTy, Ty};
 
 /// The most passes; reached only by a fault in the joins, and then the last pass counts.
 const MAX_PASSES: usize = 16;
@@ -108,7 +110,11 @@ struct Checker<'a> {
     /// Kept from pass to pass.
     maps: maps::Maps,
     /// The scratch variables of each clause and layout, kept from pass to pass.
-    vars: std::collections::HashMap<(usize, usize), Vec<scope::VarState>>,
+    vars: HashMap<(usize, usize), Vec<scope::VarState>>,
+    /// What the environment said of names, kept from pass to pass.
+    enumerators: HashMap<String, Option<(i64, IntTy, String)>>,
+    /// The patterns that were found right, kept from pass to pass.
+    patterns: HashSet<String>,
     /// Whether this pass changed a type.
     changed: bool,
     /// What this pass reported.
@@ -125,7 +131,9 @@ impl<'a> Checker<'a> {
             decls,
             config,
             maps: maps::Maps::default(),
-            vars: Default::default(),
+            vars: HashMap::new(),
+            enumerators: HashMap::new(),
+            patterns: HashSet::new(),
             changed: false,
             diagnostics: Diagnostics::new(),
             body: scope::Body::default(),

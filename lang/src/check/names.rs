@@ -101,7 +101,10 @@ impl<'a> Checker<'a> {
     }
 
     fn enumerator(&mut self, name: &str, span: Span) -> hir::Expr {
-        if let Some((value, int, of)) = self.env.enumerator(name) {
+        // Finding one means reading the kernel's types, so what was found is kept from pass to pass.
+        let env = self.env;
+        let found = self.enumerators.entry(name.to_owned()).or_insert_with(|| env.enumerator(name)).clone();
+        if let Some((value, int, of)) = found {
             return hir::Expr { kind: ExprKind::Int(value), ty: Ty::Enum(of, int), span };
         }
         let diagnostic = self.unknown_name(name, span);

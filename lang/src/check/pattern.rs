@@ -11,6 +11,11 @@ use crate::ty::Ty;
 /// The largest compiled pattern, in bytes.
 const MAX_PATTERN_LEN_BYTES: usize = 1 << 20;
 
+/// A pattern of at most this many states is compiled within the limit, whatever it is.
+const SMALL_PATTERN_STATES: u64 = 2_000;
+/// The most byte sequences by which one range of characters is matched.
+const STATES_PER_RANGE: u64 = 16;
+
 impl<'a> Checker<'a> {
     /// Checks `left =~ right`.
     pub(super) fn matches(
@@ -62,15 +67,25 @@ impl<'a> Checker<'a> {
     }
 
     fn regex(&mut self, text: &str, span: Span) -> Option<Pattern> {
-        let parsed = regex_syntax::ParserBuilder::new().utf8(false).build().parse(text);
-        if let Err(error) = parsed {
-            let (why, at) = explain(&error);
-            let place = at.map_or(span, |at| within(span, at));
-            self.report(
-                Diagnostic::new(code::BAD_PATTERN, place, format!("the regular expression is wrong: {why}"))
-                    .label("here"),
-            );
-            return None;
+        if self.patterns.contains(text) {
+            return Some(Pattern::Regex(text.to_owned()));
+        }
+        let hir = match regex_syntax::ParserBuilder::new().utf8(false).build().parse(text) {
+            Ok(hir) => hir,
+            Err(error) => {
+                let (why, at) = explain(&error);
+                let place = at.map_or(span, |at| within(span, at));
+                self.report(
+                    Diagnostic::new(code::BAD_PATTERN, place, format!("the regular expression is wrong: {why}"))
+                        .label("here"),
+                );
+                return None;
+            }
+        };
+        // Compiling takes a millisecond, so it is left to load where the size is plainly within the limit.
+        if states(&hir) <= SMALL_PATTERN_STATES {
+            self.patterns.insert(text.to_owned());
+            return Some(Pattern::Regex(text.to_owned()));
         }
         let built = regex::bytes::RegexBuilder::new(text).size_limit(MAX_PATTERN_LEN_BYTES).build();
         if built.is_err() {
@@ -80,6 +95,7 @@ impl<'a> Checker<'a> {
             );
             return None;
         }
+        self.patterns.insert(text.to_owned());
         Some(Pattern::Regex(text.to_owned()))
     }
 
@@ -97,6 +113,25 @@ impl<'a> Checker<'a> {
             ),
         }
         None
+    }
+}
+
+/// An upper bound of the states that a pattern compiles to.
+fn states(hir: &regex_syntax::hir::Hir) -> u64 {
+    use regex_syntax::hir::{Class, HirKind};
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len() as u64,
+        HirKind::Class(Class::Unicode(class)) => STATES_PER_RANGE * class.ranges().len() as u64,
+        HirKind::Repetition(repetition) => {
+            let times = u64::from(repetition.max.unwrap_or(repetition.min).max(1)).saturating_add(1);
+            states(&repetition.sub).saturating_add(2).saturating_mul(times)
+        }
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(2),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().fold(2, |sum: u64, part| sum.saturating_add(states(part)).saturating_add(1))
+        }
     }
 }
 
