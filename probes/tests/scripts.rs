@@ -52,3 +52,35 @@ fn the_capture_program_is_verified() {
 fn the_replay_programs_are_verified() {
     verify(&compile("redirect.rr", include_str!("../src/programs/redirect.rr"), &["1", "20480"]));
 }
+
+/// One-liners as people write them, each with something of its own for the back end.
+const SCRIPTS: &[&str] = &[
+    "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }",
+    "tracepoint:syscalls:sys_enter_openat { printf(\"%s %s\\n\", comm, str(args.filename)); }",
+    "tracepoint:syscalls:sys_exit_read /args.ret > 0/ { @bytes[comm, pid] = sum(args.ret); @h = hist(args.ret); }",
+    "tracepoint:syscalls:sys_enter_read { @start[tid] = nsecs; } tracepoint:syscalls:sys_exit_read /@start[tid]/ { @ns[comm] = hist(nsecs - @start[tid]); delete(@start, tid); }",
+    "tracepoint:syscalls:sys_exit_read { @ = lhist(args.ret, 0, 2000, 200); @s = stats(args.ret); @a = avg(args.ret); @mi = min(args.ret); @ma = max(args.ret); }",
+    "tracepoint:sched:sched_switch { @[args.prev_comm, args.next_pid] = count(); }",
+    "rawtracepoint:sys_enter { @[arg1 % 7] = count(); }",
+    "begin { $i = 0; while ($i < 20) { @[$i] = $i * $i; $i++; } printf(\"%d\\n\", $i); exit(3); }",
+    "begin { $a = 7; $b = -2; printf(\"%d %d %d\\n\", $a / $b, $a % $b, $a >> 1); }",
+    "begin { @x = 1; @x += 41; if (@x == 42) { printf(\"yes %s\\n\", \"forty two\"); } else { print(@x); } clear(@x); }",
+    "begin { @a[\"key\", 1] = (1, \"two\", 3); $t = @a[\"key\", 1]; printf(\"%d %s\\n\", $t.0, $t.1); }",
+    "uprobe:libc:getenv { @[str(arg0)] = count(); }",
+    "interval:s:1 { time(\"%H\"); print(@); clear(@); @ = count(); }",
+    "tp_btf:sched_process_exec { printf(\"%s %d\\n\", args.p.comm, args.p.pid); }",
+    "tracepoint:syscalls:sys_enter_* { @[probe] = count(); }",
+    "tracepoint:raw_syscalls:sys_exit /uid != 0 && gid != 0 || cpu == 1/ { @[cgroup, elapsed / 1000000000] = count(); }",
+];
+
+#[test]
+fn every_script_is_verified() {
+    let mut faults = String::new();
+    for text in SCRIPTS {
+        match std::panic::catch_unwind(|| verify(&compile("script.rr", text, &[]))) {
+            Ok(()) => {}
+            Err(_) => faults += &format!("{text}\n"),
+        }
+    }
+    assert_eq!(faults, "");
+}

@@ -2,7 +2,8 @@
 //!
 //! The verifier's log names the slot that it looked at last (`12: (79) r1 = *(u64 *)(r0 +0)`), and every slot knows its
 //! span. Its own words follow as notes, since they name registers that no script has; what is known about the common ones
-//! becomes a hint. Whether the fault is the script's or ours is for the caller to know: a program of reel's own is ours.
+//! becomes a hint. For a program that comes
+//! with reel, [`diagnose_own`] says that no script is to blame.
 
 use reel_lang::diagnostic::{Diagnostic, code};
 use reel_lang::span::Span;
@@ -63,6 +64,14 @@ pub fn diagnose(object: &Object, program: &str, log: &str) -> Diagnostic {
         Some((_, hint)) => diagnostic.hint(*hint),
         None => diagnostic,
     }
+}
+
+/// Makes a diagnostic for a program that comes with reel: the fault is ours, or this kernel's, and no script's.
+pub fn diagnose_own(object: &Object, program: &str, log: &str) -> Diagnostic {
+    let mut diagnostic = diagnose(object, program, log);
+    diagnostic.message = format!("the kernel's verifier refuses `{program}`, which comes with reel");
+    diagnostic.hint = Some("Run `reel doctor`, and report this with its output: no script is to blame.".to_owned());
+    diagnostic
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The eBPF back end: IR functions to an ELF object that the kernel's loader takes.
 //!
-//! A function becomes a program in steps: [`reuse`] (pointers loaded once), [`flow`] (what is alive where), [`alloc`] and [`frame`] (homes and places),
-//! [`select`] (instructions), [`asm`] (slots). [`elf`] writes all programs of a module into one object, with its maps.
-//! Every slot knows the script's span it came from, so that [`diagnose`] can show a rejection by the verifier on the
-//! script. Code is for every kernel since 5.10, and a BTF id is never baked in: [`Object::resolve`] fills in those of the
-//! running kernel. The same module always gives the same bytes.
+//! A function becomes a program in steps: [`reuse`] and [`sink`] (what pays before all else), [`flow`] (what is alive
+//! where), [`alloc`] and [`frame`] (homes and places), [`select`] (instructions), [`asm`] (slots). [`elf`] writes all
+//! programs of a module into one object, with its maps. Every slot knows the script's span it came from, so that
+//! [`diagnose`] can show a rejection by the verifier on the script. Code is for every kernel since 5.10, and a BTF id is
+//! never baked in: [`Object::resolve`] fills in those of the running kernel. The same module always gives the same bytes.
 
 mod alloc;
 mod asm;
@@ -18,13 +18,14 @@ pub mod insn;
 mod maps;
 mod reuse;
 mod select;
+mod sink;
 
 use reel_lang::diagnostic::{Diagnostic, code};
 use reel_lang::span::Span;
 
 use crate::ir::Module;
 use asm::Patch;
-pub use diagnose::diagnose;
+pub use diagnose::{diagnose, diagnose_own};
 pub use disassemble::disassemble;
 pub use frame::{SCRATCH_LEN_BYTES, STACK_LEN_BYTES};
 use insn::Insn;
@@ -174,7 +175,8 @@ pub fn compile(module: &Module, programs: &[Program], options: &Options) -> Resu
     for (index, program) in programs.iter().enumerate() {
         let function =
             module.functions.get(program.function).ok_or_else(|| BpfError::NoFunction(program.name.clone()))?;
-        let function = reuse::pointers(function);
+        let mut function = reuse::pointers(function);
+        sink::comparisons(&mut function);
         let frame = frame::plan(&function)?;
         let code = select::select(module, &function, program, options, &frame, &mut maps)?;
         let mut map_slots = Vec::new();

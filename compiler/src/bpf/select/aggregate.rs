@@ -55,16 +55,12 @@ impl Select<'_> {
 
     /// Folds into the shard that r0 points to.
     fn fold(&mut self, agg: Agg, value: Option<Reg>) -> Result<(), BpfError> {
-        match value {
+        match value.filter(|_| agg != Agg::Count) {
             Some(value) => self.read_into(value, 2),
             None => self.asm.constant(2, 1),
         }
         match agg {
-            Agg::Count => {
-                self.asm.constant(2, 1);
-                self.asm.push(Insn::atomic_add(Size::B8, 0, 0, 2));
-            }
-            Agg::Sum { .. } => self.asm.push(Insn::atomic_add(Size::B8, 0, 0, 2)),
+            Agg::Count | Agg::Sum { .. } => self.asm.push(Insn::atomic_add(Size::B8, 0, 0, 2)),
             Agg::Min { signed } => self.extreme(if signed { Cond::SGe } else { Cond::Ge }),
             Agg::Max { signed } => self.extreme(if signed { Cond::SLe } else { Cond::Le }),
             Agg::Avg { .. } | Agg::Stats { .. } => {
