@@ -9,6 +9,7 @@ mod world;
 use std::path::{Path, PathBuf};
 
 use reel_compiler::ir::verify::verify;
+use reel_compiler::jit::Native;
 use reel_compiler::lower::{self, Options};
 use reel_compiler::{bpf, plan};
 use reel_lang::check;
@@ -60,7 +61,7 @@ fn lowered(name: &str, text: &str) -> String {
         Ok(native) => native,
         Err(faults) => return shown(faults),
     };
-    verify(&native.module).unwrap_or_else(|error| panic!("{name}: {error}\n{}", native.module));
+    Native::compile(&native.module).unwrap_or_else(|error| panic!("{name}: {error}\n{}", native.module));
     let mut out = String::new();
     for program in &kernel.programs {
         let points: Vec<_> = program.attach.iter().map(|at| (at.point.name.as_str(), at.cookie)).collect();

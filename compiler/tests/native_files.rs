@@ -1,4 +1,4 @@
-//! The data files of `tests/ir`: modules of native code, and what they do in the evaluator and compiled.
+//! The data files of `tests/ir` at the root: modules of native code, and what they do in the evaluator and compiled.
 //!
 //! The first line says what a file is about. `; call NAME [FIELDS]` calls a function on a message whose fields are given in
 //! JSON (`{"$": "nil"}`, `{"$duration": N}`, `{"$time": N}`, `{"$ip": "..."}` for what JSON lacks). After `; ---` stands
@@ -107,7 +107,7 @@ fn check(path: &Path) {
 
 #[test]
 fn every_file_does_what_it_says() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ir");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ir");
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());
