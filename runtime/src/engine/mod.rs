@@ -7,6 +7,7 @@ pub mod attach;
 pub mod compile;
 pub mod environment;
 pub mod maps;
+pub mod messages;
 pub mod names;
 pub mod printer;
 pub mod run;

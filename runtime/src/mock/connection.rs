@@ -148,7 +148,7 @@ impl Connection {
             let mut unsure = false;
             for protocol in reel_protocols::protocols() {
                 match protocol.infer(Side::Request, &self.input) {
-                    Inference::Yes => {
+                    Inference::Yes | Inference::Likely => {
                         self.protocol = Some(*protocol);
                         break;
                     }

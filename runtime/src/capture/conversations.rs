@@ -1,0 +1,116 @@
+//! The conversations of all open connections: pieces of streams in, exchanges out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use reel_lang::schema::Side;
+use reel_protocols::conversation::{Config, Conversation, Counters, Exchange};
+
+use super::connections::{ConnId, Ends, Moment};
+use super::stream::Piece;
+
+/// An exchange, and whose it is.
+#[derive(Debug)]
+pub struct Heard {
+    pub conn: ConnId,
+    pub ends: Ends,
+    pub exchange: Exchange<Moment>,
+}
+
+/// Every open connection, decoded.
+pub struct Conversations {
+    config: Arc<Config>,
+    open: BTreeMap<ConnId, Live>,
+    heard: VecDeque<Heard>,
+    counters: Counters,
+    /// Servers of connections that speak TLS.
+    encrypted: Vec<SocketAddr>,
+}
+
+struct Live {
+    ends: Ends,
+    conversation: Conversation<Moment>,
+    /// Whether the first bytes of the request side were looked at.
+    is_examined: bool,
+}
+
+impl Conversations {
+    /// Starts with no connection.
+    pub fn new(config: Arc<Config>) -> Self {
+        Conversations {
+            config,
+            open: BTreeMap::new(),
+            heard: VecDeque::new(),
+            counters: Counters::default(),
+            encrypted: Vec::new(),
+        }
+    }
+
+    /// A connection is open.
+    pub fn opened(&mut self, conn: ConnId, ends: Ends) {
+        let conversation = Conversation::new(Arc::clone(&self.config));
+        self.open.insert(conn, Live { ends, conversation, is_examined: false });
+    }
+
+    /// The next piece of one side.
+    pub fn piece(&mut self, conn: ConnId, side: Side, piece: Piece, moment: Moment) {
+        let Some(live) = self.open.get_mut(&conn) else { return };
+        match piece {
+            Piece::Bytes(bytes) => {
+                if side == Side::Request && !std::mem::replace(&mut live.is_examined, true) && begins_tls(&bytes) {
+                    self.encrypted.push(live.ends.server);
+                }
+                live.conversation.bytes(side, moment.time_ns, &bytes, moment);
+            }
+            Piece::Hole(len) => live.conversation.hole(side, len),
+        }
+        self.drain(conn);
+    }
+
+    /// A side sends nothing more.
+    pub fn closed(&mut self, conn: ConnId, side: Side) {
+        if let Some(live) = self.open.get_mut(&conn) {
+            live.conversation.closed(side);
+            self.drain(conn);
+        }
+    }
+
+    /// A connection is over.
+    pub fn ended(&mut self, conn: ConnId) {
+        if let Some(live) = self.open.get_mut(&conn) {
+            live.conversation.finish();
+            self.drain(conn);
+        }
+        if let Some(live) = self.open.remove(&conn) {
+            self.counters.add(live.conversation.counters());
+        }
+    }
+
+    /// The next exchange that is complete.
+    pub fn next_heard(&mut self) -> Option<Heard> {
+        self.heard.pop_front()
+    }
+
+    /// What connections that have ended have seen and lost.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Servers of connections that speak TLS.
+    pub fn encrypted(&self) -> &[SocketAddr] {
+        &self.encrypted
+    }
+
+    fn drain(&mut self, conn: ConnId) {
+        let Some(live) = self.open.get_mut(&conn) else { return };
+        while let Some(exchange) = live.conversation.next_exchange() {
+            self.heard.push_back(Heard { conn, ends: live.ends, exchange });
+        }
+    }
+}
+
+/// Whether bytes begin a TLS connection: a handshake record (RFC 8446 section 5.1) that holds a ClientHello.
+fn begins_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x16, 0x03, 0..=4, _, _, 0x01, ..])
+}

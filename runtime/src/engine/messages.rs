@@ -1,0 +1,235 @@
+//! Message probes: compiled clauses run over decoded exchanges.
+//!
+//! A clause's predicate and body are native functions over the flat record; what they print and count goes through [`Host`].
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use reel_compiler::ir::OutputId;
+use reel_compiler::jit::{Native, Record};
+use reel_compiler::lower::{NativeClause, NativeModule};
+use reel_compiler::native::maps::Cell as NativeCell;
+use reel_compiler::native::{Host, Maps};
+use reel_lang::hir::{self, Event, Header, MapId, MessageProbe};
+use reel_lang::schema::{Schema, Side, conn};
+use reel_lang::value::Value;
+use reel_protocols::Message;
+use reel_protocols::conversation::Timed;
+use reel_protocols::record::Conn;
+
+use crate::capture::connections::Moment;
+use crate::capture::conversations::Heard;
+use crate::exit::{Exit, Failure};
+use crate::output::decode::decode;
+use crate::output::map::{Cell, Entry};
+
+/// The message clauses of a program, compiled.
+pub struct Messages {
+    module: NativeModule,
+    native: Native,
+    probes: Vec<(MessageProbe, NativeClause)>,
+    state: State,
+}
+
+/// What running clauses change.
+struct State {
+    maps: Maps,
+    emitted: Vec<(usize, Vec<Value>)>,
+    outputs: Vec<reel_compiler::ir::Output>,
+    began: Instant,
+    /// The time of the message at hand: `CLOCK_MONOTONIC` nanoseconds.
+    now_ns: u64,
+}
+
+impl Messages {
+    /// Compiles the message clauses of a program; none where it has none.
+    ///
+    /// # Errors
+    /// A fault of ours: the checker has passed the program.
+    pub fn compile(program: &hir::Program, module: NativeModule) -> Result<Option<Messages>, Failure> {
+        let probe = |clause: &NativeClause| {
+            let found = program.clauses.iter().find(|other| other.id == clause.clause)?;
+            match &found.header {
+                Header::Message(probe) => Some((probe.clone(), clause.clone())),
+                _ => None,
+            }
+        };
+        let probes: Vec<_> = module.clauses.iter().filter_map(probe).collect();
+        if probes.is_empty() {
+            return Ok(None);
+        }
+        let native = Native::compile(&module.module)
+            .map_err(|error| Failure::new(Exit::Machine, format!("cannot make native code: {error}")))?;
+        let state = State {
+            maps: Maps::new(&module.module.maps),
+            emitted: Vec::new(),
+            outputs: module.module.outputs.clone(),
+            began: Instant::now(),
+            now_ns: 0,
+        };
+        Ok(Some(Messages { module, native, probes, state }))
+    }
+
+    /// How many probes there are.
+    pub fn count(&self) -> usize {
+        self.probes.len()
+    }
+
+    /// The outputs of the clauses.
+    pub fn outputs(&self) -> &[reel_compiler::ir::Output] {
+        &self.module.module.outputs
+    }
+
+    /// Runs every clause that an exchange concerns.
+    pub fn exchange(&mut self, heard: &Heard, comm: &str) {
+        let protocol = heard.exchange.protocol;
+        let conn = conn_values(heard, comm);
+        let request = heard.exchange.request.as_ref();
+        let response = heard.exchange.response.as_ref();
+        for (probe, clause) in &self.probes {
+            if probe.protocol != protocol.schema().protocol
+                || probe.direction.is_some_and(|direction| direction != heard.ends.direction)
+            {
+                continue;
+            }
+            let (request, response) = match probe.event {
+                Event::Request => (request, None),
+                Event::Response => (None, response),
+                Event::Exchange => (request, response),
+            };
+            let Some(last) = response.or(request) else { continue };
+            if probe.event == Event::Exchange && (request.is_none() || response.is_none()) {
+                continue;
+            }
+            self.state.now_ns = last.last_ns;
+            let record = record(protocol.schema(), &conn, request.map(message), response.map(message));
+            run(&self.native, clause, &record, &mut self.state);
+        }
+    }
+
+    /// What the clauses have emitted since the last call.
+    pub fn events(&mut self) -> Vec<(usize, Vec<Value>)> {
+        std::mem::take(&mut self.state.emitted)
+    }
+
+    fn map_index(&self, id: MapId) -> Option<u32> {
+        self.module.module.maps.iter().position(|def| def.script == Some(id)).map(|index| index as u32)
+    }
+
+    /// The entries of a script's map; none where no message clause has it.
+    pub fn map(&self, id: MapId) -> Option<Vec<Entry>> {
+        let index = self.map_index(id)?;
+        let entry = |(key, cell): (&[Value], &NativeCell)| Entry {
+            key: key.to_vec(),
+            cell: match cell {
+                NativeCell::Plain(value) => Cell::Value(value.clone()),
+                NativeCell::Agg(state) => Cell::Agg(state.value()),
+            },
+        };
+        Some(self.state.maps.entries(index).map(entry).collect())
+    }
+
+    /// Empties a map.
+    pub fn clear(&mut self, id: MapId) {
+        if let Some(index) = self.map_index(id) {
+            self.state.maps.clear(index);
+        }
+    }
+
+    /// Sets the values of a map to zero.
+    pub fn zero(&mut self, id: MapId) {
+        if let Some(index) = self.map_index(id) {
+            self.state.maps.zero(index);
+        }
+    }
+}
+
+fn run(native: &Native, clause: &NativeClause, record: &Record<'_>, state: &mut State) {
+    let holds = clause.predicate.is_none_or(|function| native.call(function as usize, record, state) != 0);
+    if holds && let Some(body) = clause.body {
+        native.call(body as usize, record, state);
+    }
+}
+
+fn message(timed: &Timed<Moment>) -> &Message {
+    &timed.message
+}
+
+/// The fields of a connection, as its own end of the exchange knows them.
+fn conn_values(heard: &Heard, comm: &str) -> Conn {
+    let exchange = &heard.exchange;
+    let first = exchange.request.as_ref().or(exchange.response.as_ref());
+    let latency = match (&exchange.request, &exchange.response) {
+        (Some(request), Some(response)) => {
+            Value::Duration(i64::try_from(response.last_ns.saturating_sub(request.first_ns)).unwrap_or(i64::MAX))
+        }
+        _ => Value::Nil,
+    };
+    let size =
+        [&exchange.request, &exchange.response].into_iter().flatten().map(|timed| timed.message.wire_len).sum::<u64>();
+    let mut conn = Conn::default();
+    let address = |conn: &mut Conn, ip, port, address: SocketAddr| {
+        conn.put(ip, Value::Ip(address.ip()));
+        conn.put(port, Value::Int(i64::from(address.port())));
+    };
+    conn.put(conn::DIRECTION, heard.ends.direction.name().into());
+    address(&mut conn, conn::ADDR, conn::PORT, heard.ends.server);
+    address(&mut conn, conn::PEER_ADDR, conn::PEER_PORT, heard.ends.client);
+    if let Some(first) = first {
+        conn.put(conn::PID, Value::Int(i64::from(first.tag.task.tgid)));
+        conn.put(conn::TID, Value::Int(i64::from(first.tag.task.tid)));
+        conn.put(conn::TIME, Value::Time(i64::try_from(first.first_ns).unwrap_or(i64::MAX)));
+    }
+    conn.put(conn::COMM, comm.into());
+    conn.put(conn::LATENCY, latency);
+    conn.put(conn::SIZE, Value::from(size));
+    conn
+}
+
+/// The flat record of an exchange, as native code takes it.
+fn record<'a>(
+    schema: &Schema,
+    conn: &'a Conn,
+    request: Option<&'a Message>,
+    response: Option<&'a Message>,
+) -> Record<'a> {
+    let mut record = Record::new();
+    for field in &schema.fields {
+        let value = match field.side {
+            None => conn.values.get(field.id.0 as usize),
+            Some(Side::Request) => request.map(|message| message.field(field.id)),
+            Some(Side::Response) => response.map(|message| message.field(field.id)),
+        };
+        match value {
+            Some(value) => record.push(value),
+            None => record.push_nil(),
+        }
+    }
+    record
+}
+
+impl Host for State {
+    fn maps(&mut self) -> &mut Maps {
+        &mut self.maps
+    }
+
+    fn builtin(&mut self, name: &'static str) -> Value {
+        match name {
+            "nsecs" => Value::from(self.now_ns),
+            "elapsed" => Value::from(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)),
+            _ => Value::Nil,
+        }
+    }
+
+    fn emit(&mut self, output: OutputId, args: &[Value]) {
+        self.emitted.push((output.0 as usize, args.to_vec()));
+    }
+
+    fn emit_record(&mut self, output: OutputId, record: &[u8]) {
+        let Some(found) = self.outputs.get(output.0 as usize) else { return };
+        let args = found.args.iter().map(|arg| decode(arg, record)).collect();
+        self.emitted.push((output.0 as usize, args));
+    }
+
+    fn action(&mut self, _: u32, _: &[Value]) {}
+}
