@@ -284,7 +284,7 @@ pub enum ExprKind {
         class: NoiseId,
         value: Box<Expr>,
     },
-    /// To the expression's type.
+    /// To the expression's type. A number as a bool is whether it is not 0; nil is false.
     Cast(Box<Expr>),
     /// A name of `Environment::function`.
     Call {

@@ -104,6 +104,10 @@ impl<'a> Checker<'a> {
         let hint = match &value.ty {
             Ty::Bool | Ty::Error => return value,
             Ty::Int(_) | Ty::Enum(..) | Ty::Duration | Ty::Time | Ty::Ptr(..) => {
+                if !self.in_kernel() {
+                    // A field that is nil is not true; `!= 0` would say that it is.
+                    return hir::Expr { kind: ExprKind::Cast(Box::new(value)), ty: Ty::Bool, span };
+                }
                 let ty = if matches!(value.ty, Ty::Ptr(..)) { Ty::Int(IntTy::U64) } else { stored_int(&value.ty) };
                 let zero = hir::Expr { kind: ExprKind::Int(0), ty: ty.clone(), span };
                 return binary(hir::BinaryOp::Ne, coerce(value, &ty), zero, Ty::Bool, span);

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::Checker;
+use super::assign::is_simple;
 use super::infer::{Infer, Width, coerce};
-use super::stmt::{block_value, is_simple};
+use super::stmt::block_value;
 use crate::ast;
 use crate::diagnostic::{Diagnostic, code, nearest};
 use crate::hir::{self, ExprKind, MapId};

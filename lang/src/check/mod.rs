@@ -10,9 +10,11 @@
 //! `args`, `argN`, `request`, `response` and the map aggregations, which are part of the language.
 
 mod access;
+mod action_values;
 mod actions;
 mod aggregate;
 mod arguments;
+mod assign;
 mod call;
 mod clause;
 mod compare;
