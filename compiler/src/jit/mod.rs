@@ -18,7 +18,7 @@ mod translate;
 mod values;
 
 use std::fmt;
-use std::mem::ManuallyDrop;
+use std::sync::{Mutex, PoisonError};
 
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
@@ -79,8 +79,8 @@ pub struct Native {
     shared: Shared,
     entries: Vec<Function>,
     listings: Vec<Listing>,
-    /// Owns the memory of the code; freed on drop.
-    code: ManuallyDrop<JITModule>,
+    /// Owns the memory of the code, which is freed on drop; never locked before that, but it makes this type `Sync`.
+    code: Mutex<Option<JITModule>>,
 }
 
 struct Function {
@@ -132,9 +132,12 @@ impl Native {
 
 impl Drop for Native {
     fn drop(&mut self) {
-        // SAFETY: `code` is taken once, here. No code runs any more and no pointer into it is left: entries are private, and
-        // `call` borrows `self` while code runs.
-        unsafe { ManuallyDrop::take(&mut self.code).free_memory() }
+        let code = self.code.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(code) = code {
+            // SAFETY: no code runs any more and no pointer into it is left: entries are private, and `call` borrows `self`
+            // while code runs.
+            unsafe { code.free_memory() }
+        }
     }
 }
 
@@ -209,7 +212,7 @@ impl<'m> Compiler<'m> {
             shared: Shared { module: self.module.clone(), prepared: self.prepared, tables: self.tables },
             entries,
             listings,
-            code: ManuallyDrop::new(self.code),
+            code: Mutex::new(Some(self.code)),
         })
     }
 }
@@ -237,4 +240,15 @@ fn builder() -> Result<JITBuilder, JitError> {
         builder.symbol(helper.name, helper.address());
     }
     Ok(builder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_can_be_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Native>();
+    }
 }
