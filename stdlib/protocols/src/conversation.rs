@@ -22,6 +22,9 @@ use stream::{State, Stream};
 
 use crate::{Codec, Demand, Frame, Pairing, Protocol, Rest, protocols};
 
+/// How often a connection may leave a protocol for another; what follows is opaque.
+const UPGRADES_MAX: u32 = 4;
+
 /// What all conversations of a run share.
 #[derive(Clone)]
 pub struct Config {
@@ -57,6 +60,8 @@ pub struct Conversation<T> {
     counters: Counters,
     /// How many segments there were, of both directions.
     segments: u64,
+    /// How often the protocol was inferred anew.
+    upgrades: u32,
 }
 
 enum Phase<T> {
@@ -82,6 +87,7 @@ impl<T: Clone> Conversation<T> {
             done: VecDeque::new(),
             counters: Counters::default(),
             segments: 0,
+            upgrades: 0,
         }
     }
 
@@ -134,11 +140,7 @@ impl<T: Clone> Conversation<T> {
             }
             self.decide();
         }
-        for side in [side, side.opposite()] {
-            if self.stream(side).closed {
-                self.end_run(side, Rest::Closed);
-            }
-        }
+        self.end_closed_runs();
         self.advance();
     }
 
@@ -220,6 +222,16 @@ impl<T: Clone> Conversation<T> {
             self.feed(segment.side, segment.time_ns, &segment.data, segment.tag);
         }
         (self.request.closed, self.response.closed) = closed;
+        self.end_closed_runs();
+        self.advance();
+    }
+
+    fn end_closed_runs(&mut self) {
+        for side in [Side::Request, Side::Response] {
+            if self.stream(side).closed {
+                self.end_run(side, Rest::Closed);
+            }
+        }
     }
 
     /// Cuts all messages that are whole. Responses that waited for a request go before the next request, so that how the bytes
@@ -240,15 +252,19 @@ impl<T: Clone> Conversation<T> {
         if self.stream(side).state == State::Lost {
             self.resynchronise(side);
         }
-        // A response can come before its request is whole (100 Continue, an early refusal): it is read once there is a request
-        // for it. Bytes of a request that came later are not waited for.
-        let is_early = self.request.first_order() < self.response.first_order() && !self.request.closed;
-        let waits = side == Side::Response && self.open.is_empty() && is_early;
-        if waits && self.request.state == State::Live && self.protocol().is_some_and(|protocol| protocol.framed()) {
+        if side == Side::Response && self.response_waits() {
             return false;
         }
         let rest = if self.stream(side).closed { Rest::Closed } else { Rest::Open };
         self.cut(side, rest)
+    }
+
+    /// Whether the response's bytes wait for a request. A response can come before its request is whole (100 Continue, an early
+    /// refusal): it is read once there is a request for it. Bytes of a request that came later are not waited for.
+    fn response_waits(&self) -> bool {
+        let is_early = self.request.first_order() < self.response.first_order();
+        let may_come = self.request.state == State::Live && !self.request.closed;
+        is_early && may_come && self.open.is_empty() && self.protocol().is_some_and(|protocol| protocol.framed())
     }
 
     /// Cuts one message off the front of a direction.
@@ -287,6 +303,12 @@ impl<T: Clone> Conversation<T> {
         match pairing {
             Pairing::Opens => {
                 fresh.request = Some(timed);
+                if self.response.closed && self.response.is_empty() {
+                    // Nothing can answer it any more.
+                    fresh.fault = protocol.framed().then_some(Fault::NoResponse);
+                    self.done.push_back(fresh);
+                    return;
+                }
                 self.has_pipelined |= !self.open.is_empty();
                 self.open.push_back(fresh);
                 if self.open.len() > self.config.open_max {
@@ -329,6 +351,12 @@ impl<T: Clone> Conversation<T> {
         segments.extend(self.response.drain(Side::Response));
         segments.sort_by_key(|segment| segment.time_ns);
         self.phase = Phase::Inferring(Inferring::default());
+        self.upgrades = self.upgrades.saturating_add(1);
+        if self.upgrades > UPGRADES_MAX
+            && let Some((protocol, demand)) = self.config.protocols.last().copied()
+        {
+            self.phase = Phase::Speaking { protocol, codec: protocol.codec(), demand };
+        }
         self.replay(segments);
         if self.request.closed && self.response.closed {
             self.decide();
@@ -340,7 +368,7 @@ impl<T: Clone> Conversation<T> {
         if self.request.closed && (self.open.is_empty() || self.response.closed) {
             self.truncate(Side::Request);
         }
-        if self.response.closed {
+        if self.response.closed && !self.response_waits() {
             self.truncate(Side::Response);
             self.give_up_open(|| Fault::NoResponse);
         }
