@@ -37,7 +37,7 @@ fn dump_clause(out: &mut String, clause: &Clause) {
         let _ = writeln!(out, "  var{index} ${}: {}", var.name, var.ty);
     }
     if let Some(predicate) = &clause.predicate {
-        let _ = writeln!(out, "  if {}", expr(predicate));
+        let _ = writeln!(out, "  when {}", expr(predicate));
     }
     stmts(out, &clause.body, 1);
 }
