@@ -101,7 +101,8 @@ impl<'a> Checker<'a> {
         body: Vec<hir::Stmt>,
         out: &mut Vec<hir::Clause>,
     ) {
-        let vars = std::mem::take(&mut self.body.vars);
+        let mut vars = std::mem::take(&mut self.body.vars);
+        vars.truncate(self.body.declared);
         out.push(hir::Clause {
             id: ClauseId(out.len() as u32),
             header,

@@ -2,7 +2,7 @@
 //!
 //! A variable is declared by its first assignment, in the block where that stands, and is gone after the block. A macro's
 //! body is a frame of its own: it sees its parameters and its own variables, never those of the caller. Variables are
-//! numbered in the order of declaration, which is the same in every pass, so their types carry over.
+//! numbered in the order of declaration, so that their types carry over from pass to pass.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub(super) enum Place<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct VarState {
     pub(super) name: String,
+    /// Where it is declared.
+    at: Span,
     pub(super) infer: Infer,
     /// `let $x: T`: the type is what was written.
     pub(super) declared: bool,
@@ -135,8 +137,14 @@ impl<'a> Checker<'a> {
     pub(super) fn declare(&mut self, name: &str, span: Span) -> VarId {
         let index = self.body.declared;
         self.body.declared += 1;
+        if self.body.vars.get(index).is_some_and(|var| var.name != name || var.at != span) {
+            // An earlier pass knew too little to see all variables, so those from here on had other numbers.
+            self.body.vars.truncate(index);
+            self.changed = true;
+        }
         if index >= self.body.vars.len() {
-            self.body.vars.push(VarState { name: name.to_owned(), infer: Infer::unknown(span), declared: false });
+            let infer = Infer::unknown(span);
+            self.body.vars.push(VarState { name: name.to_owned(), at: span, infer, declared: false });
         }
         let id = VarId(index as u32);
         if let Some(block) = self.body.frames.last_mut().and_then(|f| f.blocks.last_mut()) {
