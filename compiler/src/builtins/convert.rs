@@ -4,8 +4,10 @@ use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::Ty;
 
 use super::{I64, call, pure};
+use crate::ir::{At, Inst};
+use crate::lower::shape::Shape;
 use crate::lower::{Lower, Lowered, Val};
-use reel_lang::hir::Expr;
+use reel_lang::hir::{Expr, ExprKind};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
@@ -34,8 +36,30 @@ pub(super) fn functions() -> Vec<Function> {
 
 pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
     match (name, args) {
-        // The format is applied where the value is printed; see `OutputArg::format`.
-        ("strftime", [_, nsecs]) => Ok(Val::Reg(lower.number(nsecs)?)),
+        ("strftime", [format, nsecs]) => timestamp(lower, args, format, nsecs, expr),
         _ => lower.cannot(expr.span, format!("a kernel probe cannot call `{name}`")),
     }
+}
+
+/// How long a timestamp is in kernel memory: the nanoseconds, then its format, which is applied where it is printed.
+pub(crate) fn timestamp_len(args: &[Expr]) -> u32 {
+    8 + padded_format(args.first()).len() as u32
+}
+
+fn padded_format(format: Option<&Expr>) -> Vec<u8> {
+    let mut bytes = match format.map(|format| &format.kind) {
+        Some(ExprKind::Str(text)) => text.clone(),
+        _ => Vec::new(),
+    };
+    bytes.resize((bytes.len() + 1).next_multiple_of(8), 0);
+    bytes
+}
+
+fn timestamp(lower: &mut Lower<'_>, args: &[Expr], format: &Expr, nsecs: &Expr, expr: &Expr) -> Lowered<Val> {
+    let src = lower.number(nsecs)?;
+    let to = lower.b.buf(timestamp_len(args));
+    lower.b.push(Inst::Store { to, src }, expr.span);
+    let data = lower.tables.data(&padded_format(Some(format)));
+    lower.b.push(Inst::SetData { to: At { offset: 8, ..to }, data }, expr.span);
+    Ok(Val::Mem(to, Shape::Bytes(timestamp_len(args))))
 }

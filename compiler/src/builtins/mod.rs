@@ -37,6 +37,7 @@ use crate::ir::{Arg, Inst, Reg, RegTy};
 use crate::lower::{Lower, Lowered, Val};
 
 pub(crate) use comm::COMM_LEN_BYTES;
+pub(crate) use convert::timestamp_len;
 pub(crate) use maps::entry;
 pub(crate) use output::output;
 

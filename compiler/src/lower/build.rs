@@ -160,7 +160,8 @@ impl Builder {
         dst
     }
 
-    /// The function, once every block is ended; an open one returns `result`.
+    /// The function, once every block is ended; an open one returns `result`. Blocks that nothing goes to are left out: the
+    /// kernel refuses code that cannot be reached.
     pub(crate) fn finish(mut self, result: i64, span: Span) -> Function {
         for block in 0..self.function.blocks.len() {
             self.current = Block(block as u32);
@@ -169,6 +170,49 @@ impl Builder {
                 self.end(Terminator::Return(value));
             }
         }
+        let reached = reached(&self.function.blocks);
+        let mut number = 0;
+        let renumbered: Vec<Block> = reached
+            .iter()
+            .map(|reached| {
+                let block = Block(number);
+                number += u32::from(*reached);
+                block
+            })
+            .collect();
+        let to = |block: Block| renumbered.get(block.0 as usize).copied().unwrap_or(block);
+        let blocks = std::mem::take(&mut self.function.blocks).into_iter().zip(&reached);
+        self.function.blocks = blocks.filter(|(_, reached)| **reached).map(|(block, _)| block).collect();
+        for block in &mut self.function.blocks {
+            block.terminator = match block.terminator {
+                Terminator::Jump(target) => Terminator::Jump(to(target)),
+                Terminator::Branch { condition, then, otherwise } => {
+                    Terminator::Branch { condition, then: to(then), otherwise: to(otherwise) }
+                }
+                Terminator::Return(reg) => Terminator::Return(reg),
+            };
+        }
         self.function
     }
+}
+
+/// Which blocks can be reached from the first.
+fn reached(blocks: &[BlockData]) -> Vec<bool> {
+    let mut reached = vec![false; blocks.len()];
+    let mut todo = vec![Block(0)];
+    while let Some(block) = todo.pop() {
+        let index = block.0 as usize;
+        let (Some(seen), Some(data)) = (reached.get_mut(index), blocks.get(index)) else {
+            continue;
+        };
+        if std::mem::replace(seen, true) {
+            continue;
+        }
+        match data.terminator {
+            Terminator::Jump(to) => todo.push(to),
+            Terminator::Branch { then, otherwise, .. } => todo.extend([then, otherwise]),
+            Terminator::Return(_) => {}
+        }
+    }
+    reached
 }

@@ -3,7 +3,8 @@
 //! Everything is little endian, naturally aligned and zero padded, so that equal values are equal bytes. A text is as long
 //! as its producer can make it (`comm` 16, `str(p, 32)` 32), rounded up to 8 so that texts are compared and copied in
 //! words; it ends in zero bytes. A text that was cut ends in byte 0xff where its last character would stand: such a text
-//! equals none, and whoever prints it leaves the byte out. A tuple lies as a C struct of its parts.
+//! equals none, and whoever prints it leaves the byte out. One that was cut where the script asked for it ends in 0xfe.
+//! A tuple lies as a C struct of its parts; a timestamp is nanoseconds since boot, then its format, zero padded.
 
 use reel_lang::ty::{IntTy, Ty};
 
@@ -12,6 +13,8 @@ use crate::ir::OutputArg;
 
 /// The last byte of a text that did not fit.
 pub const CUT: u8 = 0xff;
+/// The last byte of a text that was cut at a length that the script chose.
+pub const CUT_AS_ASKED: u8 = 0xfe;
 
 /// The shape of a value in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,7 @@ impl Shape {
             Ty::Array(item, len) => Shape::Bytes(Shape::of(item).len_bytes().saturating_mul(*len)),
             Ty::Agg(agg) => Shape::Bytes(aggregate::len_bytes(*agg)),
             Ty::Dynptr => Shape::Bytes(DYNPTR_LEN_BYTES),
-            Ty::Timestamp => Shape::Scalar(IntTy::U64),
+            Ty::Timestamp => Shape::Bytes(16),
             other => Shape::Scalar(other.int().unwrap_or(IntTy::U64)),
         }
     }

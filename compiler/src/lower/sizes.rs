@@ -11,7 +11,7 @@ use reel_lang::ty::Ty;
 
 use super::shape::Shape;
 use super::walk;
-use crate::builtins::{COMM_LEN_BYTES, text_argument_len};
+use crate::builtins::{COMM_LEN_BYTES, text_argument_len, timestamp_len};
 
 /// The shapes of what a program stores.
 #[derive(Debug, Default)]
@@ -71,6 +71,7 @@ impl Shapes {
             ExprKind::Ternary { then, otherwise, .. } => self.expr(clause, then).join(&self.expr(clause, otherwise)),
             ExprKind::Block { value, .. } => self.expr(clause, value),
             ExprKind::Cast(from) => self.cast(clause, expr, from),
+            ExprKind::Call { function: "strftime", args } => Shape::Bytes(timestamp_len(args)),
             ExprKind::Call { function, args } if expr.ty == Ty::Str => {
                 Shape::Text(text_argument_len(function, args, self.max_strlen))
             }

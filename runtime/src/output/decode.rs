@@ -5,8 +5,11 @@
 
 use bytes::Bytes;
 use reel_compiler::ir::OutputArg;
+use reel_compiler::lower::shape::{CUT, CUT_AS_ASKED};
 use reel_lang::ty::{IntTy, Ty};
 use reel_lang::value::Value;
+
+use super::strftime;
 
 /// Reads one argument out of a record.
 pub fn decode(arg: &OutputArg, record: &[u8]) -> Value {
@@ -22,8 +25,9 @@ fn value(ty: &Ty, items: &[OutputArg], bytes: &[u8]) -> Value {
         Ty::Time => Value::Time(integer(IntTy::I64, bytes)),
         Ty::Str => {
             let len = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-            Value::Str(Bytes::copy_from_slice(bytes.get(..len).unwrap_or_default()))
+            text(bytes.get(..len).unwrap_or_default())
         }
+        Ty::Timestamp => timestamp(bytes),
         Ty::Tuple(_) => Value::List(items.iter().map(|item| decode(item, bytes)).collect()),
         _ => match ty.int() {
             Some(int) if int.signed => Value::Int(integer(int, bytes)),
@@ -31,6 +35,25 @@ fn value(ty: &Ty, items: &[OutputArg], bytes: &[u8]) -> Value {
             None => Value::Str(Bytes::copy_from_slice(bytes)),
         },
     }
+}
+
+/// What is shown behind a text that did not fit, as bpftrace shows it.
+const TRAILER: &[u8] = b"..";
+
+/// A text; one that was cut says so in its last byte.
+fn text(bytes: &[u8]) -> Value {
+    match bytes.split_last() {
+        Some((&CUT, whole)) => Value::text([whole, TRAILER].concat()),
+        Some((&CUT_AS_ASKED, whole)) => Value::text(whole),
+        _ => Value::text(bytes),
+    }
+}
+
+/// Nanoseconds since boot, then a format that ends in a NUL.
+fn timestamp(bytes: &[u8]) -> Value {
+    let format = bytes.get(8..).unwrap_or_default();
+    let format = format.split(|&byte| byte == 0).next().unwrap_or_default();
+    Value::text(strftime::since_boot(&String::from_utf8_lossy(format), integer(IntTy::I64, bytes)))
 }
 
 /// An integer of up to eight bytes, extended by its sign.
@@ -62,6 +85,18 @@ mod tests {
     fn text_ends_at_its_nul() {
         assert_eq!(decode(&arg(Ty::Str, 0, 6), b"ab\0cd\0"), Value::from("ab"));
         assert_eq!(decode(&arg(Ty::Str, 0, 2), b"ab"), Value::from("ab"));
+    }
+
+    #[test]
+    fn a_cut_text_shows_it() {
+        assert_eq!(decode(&arg(Ty::Str, 0, 4), b"abc\xff"), Value::from("abc.."));
+        assert_eq!(decode(&arg(Ty::Str, 0, 4), b"ab\xfe\0"), Value::from("ab"));
+    }
+
+    #[test]
+    fn a_timestamp_brings_its_format() {
+        let record = [&5u64.to_le_bytes()[..], b"x%%\0\0\0\0\0"].concat();
+        assert_eq!(decode(&arg(Ty::Timestamp, 0, 16), &record), Value::from("x%"));
     }
 
     #[test]

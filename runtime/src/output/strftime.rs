@@ -15,6 +15,14 @@ pub fn at(format: &str, unix_ns: i64) -> String {
     }
 }
 
+/// A time in nanoseconds of the monotonic clock, which is what `nsecs` gives.
+pub fn since_boot(format: &str, monotonic_ns: i64) -> String {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let now_ns = now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec);
+    let unix_ns = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+    at(format, unix_ns.saturating_sub(now_ns).saturating_add(monotonic_ns))
+}
+
 fn render(format: &str, time: &Zoned) -> String {
     strtime::format(format, time).unwrap_or_else(|_| format.to_owned())
 }

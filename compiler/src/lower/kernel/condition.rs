@@ -10,6 +10,10 @@ use crate::lower::shape::Shape;
 impl Lower<'_> {
     /// Goes to one of two blocks by an expression. The builder is left in no open block.
     pub(crate) fn condition(&mut self, expr: &Expr, then: Block, otherwise: Block) -> Lowered<()> {
+        if let Some(truth) = self.known(expr) {
+            self.b.jump(if truth { then } else { otherwise });
+            return Ok(());
+        }
         match &expr.kind {
             ExprKind::Binary { op: op @ (BinaryOp::And | BinaryOp::Or), left, right } => {
                 let next = self.b.block();
@@ -26,6 +30,15 @@ impl Lower<'_> {
                 self.b.branch(bool, then, otherwise);
                 Ok(())
             }
+        }
+    }
+
+    /// Whether an expression holds, where that is known before the program runs. What it decides is not even compiled.
+    fn known(&self, expr: &Expr) -> Option<bool> {
+        match &expr.kind {
+            ExprKind::Bool(truth) => Some(*truth),
+            ExprKind::Call { function: "filtered", .. } => Some(!self.cx.options.filters.keep_all()),
+            _ => None,
         }
     }
 

@@ -10,7 +10,7 @@ use reel_lang::ty::{IntTy, Space, Ty};
 use super::{Lower, Place, Val};
 use crate::ir::{At, BinaryOp, CompareOp, Inst, Reg, RegTy};
 use crate::lower::Lowered;
-use crate::lower::shape::{CUT, Shape};
+use crate::lower::shape::{CUT, CUT_AS_ASKED, Shape};
 
 const BYTE: RegTy = RegTy::Int(IntTy { bits: 8, signed: false });
 
@@ -47,7 +47,9 @@ impl Lower<'_> {
         let full = self.b.compare_const(CompareOp::Ge, got, i64::from(len_bytes), span);
         self.b.branch(full, cut, whole);
         self.b.at(cut);
-        let src = self.b.constant(BYTE, i64::from(CUT), span);
+        let asked = len_bytes < self.cx.program.config.max_strlen;
+        let mark = if asked { CUT_AS_ASKED } else { CUT };
+        let src = self.b.constant(BYTE, i64::from(mark), span);
         let to = At { offset: text.offset + len_bytes - 1, ..text };
         self.b.push(Inst::Store { to, src }, span);
         self.b.jump(whole);

@@ -214,9 +214,6 @@ impl Lower<'_> {
             let src = self.ask(op, args, span);
             return Ok(self.number_value(src, ValueTy::Bool, span));
         }
-        if let ("strftime", [_, nsecs]) = (function, args) {
-            return self.value(nsecs);
-        }
         let args = self.values(args)?;
         Ok(self.host(HostOp::Call(function), args, span))
     }
