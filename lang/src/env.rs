@@ -20,26 +20,10 @@ pub struct Places {
 }
 
 impl Places {
-    pub const BOTH: Places = Places {
-        kernel: true,
-        native: true,
-        trusted: false,
-    };
-    pub const KERNEL: Places = Places {
-        kernel: true,
-        native: false,
-        trusted: false,
-    };
-    pub const NATIVE: Places = Places {
-        kernel: false,
-        native: true,
-        trusted: false,
-    };
-    pub const TRUSTED: Places = Places {
-        kernel: true,
-        native: false,
-        trusted: true,
-    };
+    pub const BOTH: Places = Places { kernel: true, native: true, trusted: false };
+    pub const KERNEL: Places = Places { kernel: true, native: false, trusted: false };
+    pub const NATIVE: Places = Places { kernel: false, native: true, trusted: false };
+    pub const TRUSTED: Places = Places { kernel: true, native: false, trusted: true };
 }
 
 /// A name that is a value by itself, such as `pid`.

@@ -53,11 +53,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config {
-            max_strlen: 1024,
-            max_map_keys: 4096,
-            print_maps_on_exit: true,
-        }
+        Config { max_strlen: 1024, max_map_keys: 4096, print_maps_on_exit: true }
     }
 }
 

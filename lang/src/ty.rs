@@ -14,22 +14,10 @@ pub struct IntTy {
 }
 
 impl IntTy {
-    pub const I64: IntTy = IntTy {
-        bits: 64,
-        signed: true,
-    };
-    pub const U64: IntTy = IntTy {
-        bits: 64,
-        signed: false,
-    };
-    pub const I32: IntTy = IntTy {
-        bits: 32,
-        signed: true,
-    };
-    pub const U32: IntTy = IntTy {
-        bits: 32,
-        signed: false,
-    };
+    pub const I64: IntTy = IntTy { bits: 64, signed: true };
+    pub const U64: IntTy = IntTy { bits: 64, signed: false };
+    pub const I32: IntTy = IntTy { bits: 32, signed: true };
+    pub const U32: IntTy = IntTy { bits: 32, signed: false };
 
     /// The size in memory.
     pub fn len_bytes(self) -> u32 {
@@ -147,10 +135,7 @@ impl Ty {
     pub fn int(&self) -> Option<IntTy> {
         match self {
             Ty::Int(int) | Ty::Enum(_, int) => Some(*int),
-            Ty::Bool => Some(IntTy {
-                bits: 8,
-                signed: false,
-            }),
+            Ty::Bool => Some(IntTy { bits: 8, signed: false }),
             Ty::Duration | Ty::Time => Some(IntTy::I64),
             Ty::Ptr(..) | Ty::Probe | Ty::KSym | Ty::USym => Some(IntTy::U64),
             Ty::Username => Some(IntTy::U32),
@@ -160,17 +145,7 @@ impl Ty {
 
     /// Whether the value exists in native clauses only.
     pub fn is_native_only(&self) -> bool {
-        matches!(
-            self,
-            Ty::Any
-                | Ty::Headers
-                | Ty::Strings
-                | Ty::List
-                | Ty::Decimal
-                | Ty::Nil
-                | Ty::Null
-                | Ty::Ip
-        )
+        matches!(self, Ty::Any | Ty::Headers | Ty::Strings | Ty::List | Ty::Decimal | Ty::Nil | Ty::Null | Ty::Ip)
     }
 }
 

@@ -62,8 +62,7 @@ impl Value {
 
     /// The text of a value that is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
-        self.as_bytes()
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
     /// The number, where it fits `i64`.
@@ -83,10 +82,9 @@ impl Value {
     /// The first entry of a map whose key is this text.
     pub fn entry(&self, key: &str) -> Option<&Value> {
         match self.untagged() {
-            Value::Map(pairs) => pairs
-                .iter()
-                .find(|(name, _)| name.as_bytes() == Some(key.as_bytes()))
-                .map(|(_, value)| value),
+            Value::Map(pairs) => {
+                pairs.iter().find(|(name, _)| name.as_bytes() == Some(key.as_bytes())).map(|(_, value)| value)
+            }
             _ => None,
         }
     }

@@ -105,7 +105,7 @@ impl Sandbox {
             if let Some(address) = self.listener() {
                 return Ok(Ready::Listening(address));
             }
-            if let Some(signal) = signals.next() {
+            if let Some(signal) = signals.take_next() {
                 return Ok(Ready::Signal(signal));
             }
             if let Some(status) = self.app.exited() {

@@ -11,7 +11,7 @@ use reel_lang::check::Options;
 use reel_lang::span::SourceMap;
 
 use super::{Format, Outcome, sources};
-use crate::engine::{self, compile, environment::Machine};
+use crate::engine::{self, compile, environment::Machine, messages::Messages};
 use crate::exit::{Exit, Failure};
 
 #[derive(Debug, Parser)]
@@ -69,6 +69,8 @@ pub fn run(args: Args) -> Outcome {
         compile::front(&sources, &ids, &machine, &options).map_err(|faults| faults.failure(&sources))?;
     let kernel = compile::kernel(&program, &machine, &compile::kernel_options(), &bpf::Options::default())
         .map_err(|faults| faults.failure(&sources))?;
+    let native = compile::native(&program, &kernel).map_err(|faults| faults.failure(&sources))?;
+    let messages = Messages::compile(&program, native)?;
     if args.dry_run {
         return Ok(Exit::Passed);
     }
@@ -84,6 +86,7 @@ pub fn run(args: Args) -> Outcome {
         program,
         warnings,
         kernel,
+        messages,
         command: args.command,
         out,
         format: args.format,

@@ -4,11 +4,12 @@
 //! next one runs only where nothing is.
 
 use reel_compiler::bpf::{self, Object};
-use reel_compiler::lower::{self, KernelModule};
+use reel_compiler::ir::Module;
+use reel_compiler::lower::{self, KernelModule, NativeModule};
 use reel_lang::ast;
 use reel_lang::check::{self, Checked, Options};
-use reel_lang::diagnostic::Diagnostics;
 use reel_lang::diagnostic::render::{self, Colour};
+use reel_lang::diagnostic::{Diagnostic, Diagnostics, code};
 use reel_lang::env::Environment;
 use reel_lang::hir;
 use reel_lang::parse;
@@ -65,16 +66,35 @@ pub fn kernel(
     lower: &lower::Options,
     bpf: &bpf::Options,
 ) -> Result<Kernel, Faults> {
-    let faults = |list: Vec<_>| {
-        let mut diagnostics = Diagnostics::new();
-        diagnostics.extend(list);
-        Faults(diagnostics)
-    };
     let lowered = lower::kernel(program, env, lower).map_err(faults)?;
     let programs: Vec<bpf::Program> = lowered.programs.iter().enumerate().map(attach::section).collect();
     let mut object = bpf::compile(&lowered.module, &programs, bpf).map_err(|error| faults(vec![error.diagnostic()]))?;
     object.resolve(btf_id).map_err(|error| faults(vec![error.diagnostic()]))?;
     Ok(Kernel { lowered, object })
+}
+
+/// Lowers the message clauses of a program.
+///
+/// # Errors
+/// What cannot run natively, or a map that both halves use.
+pub fn native(program: &hir::Program, kernel: &Kernel) -> Result<NativeModule, Faults> {
+    let module = lower::native(program).map_err(faults)?;
+    let used = |module: &Module, id| module.maps.iter().any(|def| def.script == Some(id));
+    let is_shared = |map: &&hir::Map| used(&kernel.lowered.module, map.id) && used(&module.module, map.id);
+    let fault = |map: &hir::Map| {
+        let what = format!("`{}` is used by kernel clauses and by message clauses", map.name);
+        Diagnostic::new(code::NOT_YET_SHARED, map.span, what)
+            .label("not run yet")
+            .hint("Use one map on each side: this version does not share them yet.")
+    };
+    let shared: Vec<Diagnostic> = program.maps.iter().filter(is_shared).map(fault).collect();
+    if shared.is_empty() { Ok(module) } else { Err(faults(shared)) }
+}
+
+fn faults(list: Vec<Diagnostic>) -> Faults {
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.extend(list);
+    Faults(diagnostics)
 }
 
 /// What the running kernel offers to programs.
@@ -94,7 +114,7 @@ fn cookies_for_raw_tracepoints() -> bool {
 fn btf_id(kind: bpf::FixupKind, name: &str) -> Option<u32> {
     let btf = Btf::kernel().ok()?;
     match kind {
-        bpf::FixupKind::Kfunc => btf.function_id(name).map(|id| id),
+        bpf::FixupKind::Kfunc => btf.function_id(name),
         bpf::FixupKind::Struct => btf.find(name, Kind::Struct).map(|ty| ty.id),
     }
 }

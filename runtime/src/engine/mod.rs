@@ -6,6 +6,7 @@
 pub mod attach;
 pub mod compile;
 pub mod environment;
+pub mod live;
 pub mod maps;
 pub mod messages;
 pub mod names;

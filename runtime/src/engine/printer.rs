@@ -28,16 +28,27 @@ pub struct Printer {
     out: Box<dyn Write>,
     format: Format,
     names: Box<dyn Names>,
-    /// The pieces of each output's format string, by output id.
+}
+
+/// The outputs of one half of a program, with their format strings cut into pieces.
+pub struct Outputs {
+    outputs: Vec<Output>,
     formats: Vec<Vec<Piece>>,
 }
 
-impl Printer {
-    /// Prints the outputs of a module.
-    pub fn new(out: Box<dyn Write>, format: Format, names: Box<dyn Names>, outputs: &[Output]) -> Self {
+impl Outputs {
+    /// Cuts every format string.
+    pub fn of(outputs: &[Output]) -> Self {
         let formats =
             outputs.iter().map(|output| format_of(&output.kind).map_or_else(Vec::new, printf::parse)).collect();
-        Printer { out, format, names, formats }
+        Outputs { outputs: outputs.to_vec(), formats }
+    }
+}
+
+impl Printer {
+    /// Prints in a format.
+    pub fn new(out: Box<dyn Write>, format: Format, names: Box<dyn Names>) -> Self {
+        Printer { out, format, names }
     }
 
     /// How many probes were attached, before anything else.
@@ -58,7 +69,9 @@ impl Printer {
     ///
     /// # Errors
     /// The output's.
-    pub fn emit(&mut self, index: usize, output: &Output, args: Vec<Value>) -> io::Result<Effect> {
+    pub fn emit(&mut self, outputs: &Outputs, index: usize, args: Vec<Value>) -> io::Result<Effect> {
+        let Some(output) = outputs.outputs.get(index) else { return Ok(Effect::None) };
+        let pieces = outputs.formats.get(index).map_or(&[][..], Vec::as_slice);
         let typed = |args: Vec<Value>| output.args.iter().map(|arg| arg.ty.clone()).zip(args).collect::<Vec<_>>();
         match &output.kind {
             OutputKind::Exit => return Ok(Effect::Exit(args.first().and_then(Value::as_int).unwrap_or(0) as u8)),
@@ -74,9 +87,9 @@ impl Printer {
                 let text = strftime::now(format);
                 self.tagged("time", &text)?;
             }
-            OutputKind::Printf(_) => self.formatted("printf", index, &typed(args))?,
-            OutputKind::Errorf(_) => self.formatted("errorf", index, &typed(args))?,
-            OutputKind::Warnf(_) => self.formatted("warnf", index, &typed(args))?,
+            OutputKind::Printf(_) => self.formatted("printf", pieces, &typed(args))?,
+            OutputKind::Errorf(_) => self.formatted("errorf", pieces, &typed(args))?,
+            OutputKind::Warnf(_) => self.formatted("warnf", pieces, &typed(args))?,
             OutputKind::Call(name) => {
                 let shown: Vec<String> =
                     typed(args).iter().map(|(ty, value)| text::text(ty, value, &*self.names)).collect();
@@ -126,8 +139,7 @@ impl Printer {
         self.out.flush()
     }
 
-    fn formatted(&mut self, kind: &str, index: usize, args: &[(Ty, Value)]) -> io::Result<()> {
-        let pieces = self.formats.get(index).map_or(&[][..], Vec::as_slice);
+    fn formatted(&mut self, kind: &str, pieces: &[Piece], args: &[(Ty, Value)]) -> io::Result<()> {
         let text = printf::format(pieces, args, &*self.names);
         self.tagged(kind, &text)
     }

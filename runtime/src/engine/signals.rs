@@ -52,7 +52,7 @@ impl Signals {
     }
 
     /// A signal that has arrived since the last call.
-    pub fn next(&mut self) -> Option<Signal> {
+    pub fn take_next(&mut self) -> Option<Signal> {
         let mut byte = [0; 16];
         if matches!(self.interrupt.read(&mut byte), Ok(n) if n > 0) {
             return Some(Signal::Interrupt);

@@ -31,7 +31,7 @@ pub fn signals() -> Result<Receiver<Signal>, Failure> {
             if !matches!(poll(&mut fds, None), Ok(_) | Err(rustix::io::Errno::INTR)) {
                 return;
             }
-            while let Some(signal) = signals.next() {
+            while let Some(signal) = signals.take_next() {
                 if send.send(signal).is_err() {
                     return;
                 }

@@ -1,0 +1,121 @@
+//! Message probes over the traffic of a command: the capture program's events, decoded, run through the clauses.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use reel_lang::schema::Side;
+use reel_probes::cgroup::Cgroup;
+use reel_probes::event::{Event, Task};
+use reel_protocols::conversation::Config;
+
+use super::messages::Messages;
+use crate::capture::connections::{ConnId, Connections, Ends, Moment, NOBODY, Sink};
+use crate::capture::conversations::{Conversations, Heard};
+use crate::capture::kernel::{Capture, Settings};
+use crate::capture::stream::Piece;
+use crate::exit::Failure;
+
+/// A capture whose exchanges run through message clauses.
+pub struct Live {
+    capture: Capture,
+    connections: Connections,
+    listener: Listener,
+    pub messages: Messages,
+    bad_records: u64,
+}
+
+/// What is known of the conversations, and of the threads that hold them.
+struct Listener {
+    conversations: Conversations,
+    comms: HashMap<u32, String>,
+}
+
+impl Live {
+    /// Starts to capture the sockets of a cgroup.
+    ///
+    /// # Errors
+    /// What this machine cannot do.
+    pub fn start(cgroup: &Cgroup, messages: Messages) -> Result<Live, Failure> {
+        let capture = Capture::start(cgroup, &Settings::default())?;
+        let conversations = Conversations::new(Arc::new(Config::default()));
+        let listener = Listener { conversations, comms: HashMap::new() };
+        Ok(Live { capture, connections: Connections::default(), listener, messages, bad_records: 0 })
+    }
+
+    /// Takes every event that waits, and runs the clauses.
+    pub fn take(&mut self) {
+        let Live { capture, connections, listener, bad_records, .. } = self;
+        capture.records(|record| match Event::parse(record) {
+            Ok(event) => {
+                listener.remember(&event);
+                connections.event(&event, listener);
+            }
+            Err(_) => *bad_records += 1,
+        });
+        self.run();
+    }
+
+    /// Ends every connection: nothing more will come.
+    pub fn finish(&mut self) {
+        self.capture.stop();
+        self.take();
+        self.connections.finish(Moment { time_ns: 0, task: NOBODY }, &mut self.listener);
+        self.run();
+    }
+
+    fn run(&mut self) {
+        while let Some(heard) = self.listener.conversations.next_heard() {
+            let comm = self.listener.comm(&heard);
+            self.messages.exchange(&heard, &comm);
+        }
+    }
+
+    /// Records and bytes that were lost.
+    pub fn lost(&self) -> u64 {
+        self.capture.lost_records() + self.bad_records
+    }
+}
+
+impl Listener {
+    fn remember(&mut self, event: &Event<'_>) {
+        let task = match event {
+            Event::Data(data) => data.task,
+            Event::State(change) => change.task,
+        };
+        self.comms.entry(task.tid).or_insert_with(|| comm(task));
+    }
+
+    fn comm(&self, heard: &Heard) -> String {
+        let first = heard.exchange.request.as_ref().or(heard.exchange.response.as_ref());
+        first.and_then(|first| self.comms.get(&first.tag.task.tid)).cloned().unwrap_or_default()
+    }
+}
+
+/// The name of a thread; empty where it is gone.
+pub fn comm(task: Task) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{}/task/{}/comm", task.tgid, task.tid));
+    name.unwrap_or_default().trim_end().to_owned()
+}
+
+impl Sink for Listener {
+    fn listening(&mut self, _: SocketAddr, _: Moment) {}
+
+    fn opened(&mut self, conn: ConnId, ends: Ends, _: Moment) {
+        self.conversations.opened(conn, ends);
+    }
+
+    fn piece(&mut self, conn: ConnId, side: Side, piece: Piece, moment: Moment) {
+        self.conversations.piece(conn, side, piece, moment);
+    }
+
+    fn closed(&mut self, conn: ConnId, side: Side, _: Moment) {
+        self.conversations.closed(conn, side);
+    }
+
+    fn ended(&mut self, conn: ConnId, _: Option<Side>, _: Moment) {
+        self.conversations.ended(conn);
+    }
+
+    fn refused(&mut self, _: Ends, _: Moment) {}
+}
