@@ -18,6 +18,7 @@ pub mod insn;
 mod maps;
 mod reuse;
 mod select;
+mod share;
 mod sink;
 
 use reel_lang::diagnostic::{Diagnostic, code};

@@ -11,6 +11,9 @@ use reel_lang::ty::IntTy;
 /// How many numbers a function takes.
 pub const INPUTS: usize = 4;
 
+/// How many buffers are in use from start to end.
+const PERMANENT: usize = 4;
+
 /// The most instructions that a function gets before its digest.
 const BUDGET: usize = 90;
 
@@ -283,12 +286,13 @@ impl Generator {
     }
 
     fn memory(&mut self) {
-        let count = self.function.bufs.len();
+        let count = PERMANENT;
         let buf = self.random.below(count);
         let other = (buf + 1 + self.random.below(count - 1)) % count;
         let shorter = self.function.bufs[buf].len_bytes.min(self.function.bufs[other].len_bytes);
         let len_bytes = 1 + self.random.below(shorter as usize) as u32;
-        match self.random.below(6) {
+        match self.random.below(8) {
+            6 | 7 => self.temporary(Buf(buf as u32)),
             0 | 1 => {
                 let (src, _) = self.variable();
                 let to = self.place(buf, 8);
@@ -315,6 +319,24 @@ impl Generator {
         }
     }
 
+    /// A buffer of its own for a few instructions, which may share its memory with others.
+    fn temporary(&mut self, to: Buf) {
+        let len_bytes = 24 + 8 * self.random.below(40) as u32;
+        self.function.bufs.push(BufDef { len_bytes, on_stack: false });
+        let at = At { buf: Buf(self.function.bufs.len() as u32 - 1), offset: 0 };
+        self.push(Inst::Zero { to: at, len_bytes });
+        let ((first, _), (second, _)) = (self.variable(), self.variable());
+        let offset = self.random.below(len_bytes as usize - 8) as u32;
+        self.push(Inst::Store { to: At { offset, ..at }, src: first });
+        self.push(Inst::Store { to: At { offset: 8, ..at }, src: second });
+        if self.budget > 0 && self.random.below(3) == 0 {
+            self.body(0);
+        }
+        self.push(Inst::CopyBuf { to: At { buf: to, offset: 0 }, from: at, len_bytes: 24 });
+        let dst = Reg(self.random.below(INPUTS) as u32);
+        self.push(Inst::Load { dst, from: At { offset, ..at } });
+    }
+
     /// Returns all variables and some memory, folded into 32 bits.
     fn digest(&mut self) {
         let word = RegTy::Int(IntTy::U64);
@@ -331,7 +353,7 @@ impl Generator {
             self.push(Inst::Cast { dst: part, src });
             fold(self);
         }
-        for (buf, def) in (0..).map(Buf).zip(self.function.bufs.clone()) {
+        for (buf, def) in (0..).map(Buf).zip(self.function.bufs.clone()).take(PERMANENT) {
             for offset in (0..def.len_bytes.min(64) - 7).step_by(8) {
                 self.push(Inst::Load { dst: part, from: At { buf, offset } });
                 fold(self);
