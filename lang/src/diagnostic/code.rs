@@ -155,10 +155,10 @@ codes! {
     Error 611 NOT_YET_TYPE_OPERATOR: "An operator on types is understood, and not run yet.";
     Error 612 NOT_YET_MAP_KIND: "A kind of map is understood, and not run yet.";
     Error 613 NOT_YET_DECIMAL: "Arithmetic on decimals is understood, and not run yet.";
-    Error 614 NOT_YET_SHARED: "A map that kernel and message clauses share is understood, and not run yet.";
     Error 701 NOT_IN_KERNEL: "A kernel probe asks for what a kernel program cannot do.";
     Error 702 NOT_NATIVE: "A message probe or rule asks for what only a kernel program can do.";
     Error 703 SHARED_WRITE: "A map is counted up from both a kernel probe and a message probe.";
+    Error 704 NOT_YET_SHARED: "A map that kernel and message clauses share is understood, and not run yet.";
     Error 801 VERIFIER: "The kernel's verifier refuses the program.";
     Error 802 KERNEL_LIMIT: "The program asks for more than the kernel gives one.";
 }
