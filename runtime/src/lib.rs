@@ -11,5 +11,8 @@ pub mod mock;
 pub mod output;
 pub mod record;
 pub mod recording;
+pub mod replay;
+pub mod report;
 pub mod rules;
 pub mod sandbox;
+pub mod show;

@@ -10,7 +10,7 @@ use super::number::{Number, is_within};
 use super::path::{Active, Place, display, display_step};
 use super::usage::{Note, Usage};
 use crate::recording::is_secret;
-use crate::rules::{Classes, Relax, Relaxation};
+use crate::rules::{Classes, Relax, Relaxation, Unmet};
 
 /// A place where a replayed message is not what the recording and the rules want.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,13 @@ pub struct Difference {
     pub replayed: Value,
     /// What is wrong, as a phrase.
     pub why: String,
+}
+
+impl Difference {
+    /// What a `require` does not find met.
+    pub fn unmet(unmet: Unmet) -> Self {
+        Difference { path: unmet.origin.text.to_string(), recorded: Value::Nil, replayed: Value::Nil, why: unmet.why }
+    }
 }
 
 /// How many differences of one message are kept.

@@ -14,7 +14,7 @@ use super::effects::{Answered, Miss};
 use super::entry::{call_key, call_relaxations};
 use super::opaque::{self, Run};
 use super::{Command, Event, Mock};
-use crate::matching::Key;
+use crate::matching::{Difference, Key};
 use crate::recording::{Ending, title, wire_bytes};
 use crate::rules::{Answer, Mocking, View};
 
@@ -229,6 +229,7 @@ impl Connection {
             let mut matcher = mock.ledger.matcher(rules.as_ref());
             differences = matcher.compare(protocol.schema(), Side::Request, recorded, &message, &relaxations);
         }
+        differences.extend(rules.unmet(Side::Request, &view).into_iter().map(Difference::unmet));
         mock.effects.answered.push(Answered { mock: entry.id.clone(), title: entry.title.clone(), differences });
         self.say(mock, now_ns, index, mocking.delay_ns);
     }

@@ -5,6 +5,7 @@
 //! order, so that two recordings of the same traffic differ only in what really changed, and in `timing.yaml`.
 
 mod bodies;
+mod display;
 mod document;
 mod error;
 mod fields;
@@ -14,6 +15,7 @@ mod migrate;
 mod model;
 mod read;
 mod redact;
+pub mod secrets;
 #[cfg(test)]
 pub(crate) mod testing;
 mod title;
@@ -21,11 +23,13 @@ mod value;
 mod write;
 pub mod yaml;
 
+pub use display::{display, display_message};
 pub use error::Error;
 pub use message::wire_bytes;
 pub use model::*;
 pub use read::Recording;
-pub use redact::{is_secret, secret_name};
+pub use redact::{Redactor, is_secret, secret_name};
+pub use secrets::Vault;
 pub use title::title;
 pub use write::{Closing, Writer};
 

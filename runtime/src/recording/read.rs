@@ -130,6 +130,12 @@ fn open_head(dir: &Path) -> Result<Head, Error> {
     Ok(head)
 }
 
+/// The name under which the recording at `dir`, if there is one, keeps its secrets.
+pub(super) fn secrets_id(dir: &Path) -> Option<String> {
+    let node = single(&dir.join(layout::HEAD)).ok()?;
+    Some(document::read_head(&node).ok()?.about.secrets?.id)
+}
+
 fn why_not_here(dir: &Path) -> Error {
     let partial = layout::partial(dir);
     if partial.join(layout::HEAD).is_file() {
@@ -185,7 +191,7 @@ fn read_documents(path: &Path) -> Result<Vec<Node>, Error> {
     Ok(nodes)
 }
 
-fn single(path: &Path) -> Result<Node, Error> {
+pub(super) fn single(path: &Path) -> Result<Node, Error> {
     let mut nodes = read_documents(path)?;
     match (nodes.pop(), nodes.is_empty()) {
         (Some(node), true) => Ok(node),

@@ -1,12 +1,27 @@
 //! Secrets: replaced by tokens before anything reaches the disk.
 //!
 //! A token is `{{secret:NAME:TOKEN}}`. The same value has the same token under one key, which never lies in the recording.
-//! A value that could be guessed from its token (a short one) gets an ordinal instead.
+//! A value that could be guessed from its token (a short one) gets an ordinal instead. The bytes of a redacted message are
+//! not kept. Where a field is computed from others (a query parameter from the target), the value is taken out of those.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use hmac::{Hmac, Mac};
+use reel_lang::hir::{Path, Step};
+use reel_lang::schema::{Direction, Field, FieldType, Schema, Side};
+use reel_lang::value::Value;
+use reel_protocols::{Message, Protocol};
+
+use super::secrets::Vault;
+use super::{Error, SecretsRef};
 
 /// What every token begins with.
 const OPEN: &str = "{{secret:";
 /// What every token ends with.
 const CLOSE: &str = "}}";
+/// A shorter value could be found by trying.
+const GUESSABLE_LEN_BYTES: usize = 12;
 
 /// Whether a text is a token, whole.
 pub fn is_secret(text: &[u8]) -> bool {
@@ -18,3 +33,276 @@ pub fn secret_name(text: &[u8]) -> Option<&str> {
     let inner = std::str::from_utf8(text).ok()?.strip_prefix(OPEN)?.strip_suffix(CLOSE)?;
     inner.split_once(':').map(|(name, _)| name)
 }
+
+/// Takes secrets out of messages.
+pub struct Redactor {
+    vault: Vault,
+    /// Name and token of each value.
+    known: HashMap<Vec<u8>, (String, String)>,
+    /// How many values have each name.
+    names: HashMap<String, u32>,
+    /// The values that replay has to send, by name.
+    supplied: Vec<(String, Vec<u8>)>,
+}
+
+impl Redactor {
+    /// Uses a key and a place for values.
+    pub fn new(vault: Vault) -> Self {
+        Redactor { vault, known: HashMap::new(), names: HashMap::new(), supplied: Vec::new() }
+    }
+
+    /// Replaces what the paths lead to.
+    ///
+    /// # Errors
+    /// A path into an opaque stream, or to a value that is not found in what is stored: then every text of the message is
+    /// redacted, and the reason says which path it was.
+    pub fn redact(
+        &mut self,
+        protocol: &dyn Protocol,
+        direction: Direction,
+        message: &mut Message,
+        paths: &[Path],
+    ) -> Result<(), String> {
+        let schema = protocol.schema();
+        let mut changed = false;
+        let mut failed = None;
+        let side = message.side;
+        for path in paths.iter().filter(|path| path.side == side) {
+            let Some(field) = schema.fields.get(path.field.0 as usize) else { continue };
+            let mut values = Vec::new();
+            leaves(message.field(field.id), &path.steps, field.ty, &mut values);
+            values.retain(|value| !value.is_empty() && !is_secret(value));
+            for value in values {
+                changed = true;
+                let name = name(schema, field, path);
+                let token = self.token(&name, &value, direction == Direction::In && side == Side::Request);
+                let places = [(value.as_slice(), token.as_bytes())];
+                let found = if field.derived {
+                    replace_stored(schema, message, &places, Replace::Part)
+                } else {
+                    replace_at(message, field, &path.steps, &places)
+                };
+                if !found {
+                    replace_stored(schema, message, &[(&[], token.as_bytes())], Replace::All);
+                    failed = Some(format!(
+                        "`{}` is not to be found in what is stored; the whole message was redacted",
+                        field.name
+                    ));
+                }
+            }
+        }
+        if changed {
+            message.exact = None;
+            protocol.derive(message);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The token of a value.
+    fn token(&mut self, name: &str, value: &[u8], replay_needs_it: bool) -> String {
+        let (name, token) = match self.known.get(value) {
+            Some(known) => known.clone(),
+            None => {
+                let count = self.names.entry(name.to_owned()).or_default();
+                *count += 1;
+                let name = if *count == 1 { name.to_owned() } else { format!("{name}_{count}") };
+                let token = if value.len() < GUESSABLE_LEN_BYTES { format!("n{count}") } else { self.mac(value) };
+                self.known.insert(value.to_vec(), (name.clone(), token.clone()));
+                (name, token)
+            }
+        };
+        if replay_needs_it && self.supplied.iter().all(|(known, _)| *known != name) {
+            self.supplied.push((name.clone(), value.to_vec()));
+        }
+        format!("{OPEN}{name}:{token}{CLOSE}")
+    }
+
+    fn mac(&self, value: &[u8]) -> String {
+        // A key of any length is taken.
+        let Ok(mut mac) = Hmac::<sha2::Sha256>::new_from_slice(self.vault.key()) else { return "n0".to_owned() };
+        mac.update(value);
+        mac.finalize().into_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Writes the values that replay needs to the user's state directory, and gives what the recording says of its secrets.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn finish(self) -> Result<Option<SecretsRef>, Error> {
+        if self.known.is_empty() {
+            return Ok(None);
+        }
+        let mut tokens: Vec<(String, String)> = self.known.into_values().collect();
+        tokens.sort();
+        let id = self.vault.id().to_owned();
+        self.vault.keep(self.supplied)?;
+        Ok(Some(SecretsRef { id, tokens }))
+    }
+}
+
+/// What a secret is called: after the last named steps of its path, or the field.
+fn name(schema: &Schema, field: &Field, path: &Path) -> String {
+    let named: Vec<&str> = path
+        .steps
+        .iter()
+        .filter_map(|step| if let Step::Name(name) = step { Some(name.as_str()) } else { None })
+        .collect();
+    let text = match (field.ty, named.is_empty()) {
+        (_, true) => format!("{}_{}", schema.protocol, field.name),
+        (FieldType::Headers, false) => named.join("_"),
+        (_, false) => format!("{}_{}", field.name, named.join("_")),
+    };
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
+}
+
+/// The texts that a path leads to, and numbers as their digits.
+fn leaves(value: &Value, steps: &[Step], ty: FieldType, found: &mut Vec<Vec<u8>>) {
+    let mut copy = value.clone();
+    visit(&mut copy, steps, ty, &mut |value| collect(value, found));
+}
+
+fn collect(value: &Value, found: &mut Vec<Vec<u8>>) {
+    match value {
+        Value::Str(text) => found.push(text.to_vec()),
+        Value::List(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Map(pairs) => pairs.iter().for_each(|(_, item)| collect(item, found)),
+        Value::Tagged(_, inner) => collect(inner, found),
+        Value::Int(n) => found.push(n.to_string().into_bytes()),
+        Value::Uint(n) => found.push(n.to_string().into_bytes()),
+        Value::Decimal(digits) => found.push(digits.as_bytes().to_vec()),
+        _ => {}
+    }
+}
+
+/// Goes to every value that a path leads to.
+fn visit(value: &mut Value, steps: &[Step], ty: FieldType, act: &mut dyn FnMut(&mut Value)) {
+    let Some((step, rest)) = steps.split_first() else { return act(value) };
+    if let Value::Tagged(_, inner) = value {
+        return visit(inner, steps, ty, act);
+    }
+    if *step == Step::Deep {
+        visit(value, rest, ty, act);
+    }
+    let below = if *step == Step::Deep { steps } else { rest };
+    match value {
+        Value::Map(pairs) => {
+            for (key, item) in pairs {
+                let meant = match step {
+                    Step::Name(name) if ty == FieldType::Headers => {
+                        key.as_str().is_some_and(|k| k.eq_ignore_ascii_case(name))
+                    }
+                    Step::Name(name) => key.as_str() == Some(name),
+                    Step::Each | Step::Deep => true,
+                    Step::Index(_) => false,
+                };
+                if meant {
+                    visit(item, below, ty, act);
+                }
+            }
+        }
+        Value::List(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                let meant = match step {
+                    Step::Index(wanted) => usize::try_from(*wanted) == Ok(index),
+                    Step::Each | Step::Deep => true,
+                    Step::Name(_) => false,
+                };
+                if meant {
+                    visit(item, below, ty, act);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+type Places<'a> = [(&'a [u8], &'a [u8])];
+
+/// Replaces whole values at a path.
+fn replace_at(message: &mut Message, field: &Field, steps: &[Step], places: &Places<'_>) -> bool {
+    let mut value = message.field(field.id).clone();
+    let mut found = false;
+    visit(&mut value, steps, field.ty, &mut |value| found |= replace(value, places, Replace::Whole));
+    message.put(field.id, value);
+    found
+}
+
+/// How much of a text is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replace {
+    /// The whole text, where it is the value.
+    Whole,
+    /// Each occurrence within a text.
+    Part,
+    /// Every text, whatever it is.
+    All,
+}
+
+/// Replaces values in every stored field of a message.
+pub(super) fn replace_stored(schema: &Schema, message: &mut Message, places: &Places<'_>, how: Replace) -> bool {
+    let mut found = false;
+    let side = message.side;
+    for field in schema.fields.iter().filter(|field| field.side == Some(side) && !field.derived) {
+        let mut value = message.field(field.id).clone();
+        if replace(&mut value, places, how) {
+            found = true;
+            message.put(field.id, value);
+        }
+    }
+    found
+}
+
+fn replace(value: &mut Value, places: &Places<'_>, how: Replace) -> bool {
+    match value {
+        Value::Str(text) => match replaced(text, places, how) {
+            Some(new) => {
+                *text = new;
+                true
+            }
+            None => false,
+        },
+        Value::List(items) => items.iter_mut().fold(false, |found, item| replace(item, places, how) | found),
+        Value::Map(pairs) => pairs.iter_mut().fold(false, |found, (_, item)| replace(item, places, how) | found),
+        Value::Tagged(_, inner) => replace(inner, places, how),
+        Value::Int(_) | Value::Uint(_) | Value::Decimal(_) => {
+            let mut digits = Vec::new();
+            collect(value, &mut digits);
+            let text = digits.pop().map(Bytes::from).and_then(|digits| replaced(&digits, places, Replace::Whole));
+            match text {
+                Some(text) if how != Replace::Part => {
+                    *value = Value::Str(text);
+                    true
+                }
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+fn replaced(text: &Bytes, places: &Places<'_>, how: Replace) -> Option<Bytes> {
+    let mut current: Option<Vec<u8>> = None;
+    for (from, to) in places {
+        let text = current.as_deref().unwrap_or(text);
+        match how {
+            Replace::All => return Some(Bytes::copy_from_slice(to)),
+            Replace::Whole if text == *from => return Some(Bytes::copy_from_slice(to)),
+            Replace::Part if !from.is_empty() && memchr::memmem::find(text, from).is_some() => {
+                let mut new = Vec::with_capacity(text.len());
+                let mut rest = text;
+                while let Some(at) = memchr::memmem::find(rest, from) {
+                    new.extend_from_slice(rest.get(..at).unwrap_or_default());
+                    new.extend_from_slice(to);
+                    rest = rest.get(at + from.len()..).unwrap_or_default();
+                }
+                new.extend_from_slice(rest);
+                current = Some(new);
+            }
+            _ => {}
+        }
+    }
+    current.map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,16 @@
 //! user gave, in order, then stdlib's defaults.
 
 mod decision;
+mod load;
+mod ruleset;
+pub mod selection;
 #[cfg(test)]
 pub(crate) mod testing;
 mod view;
 
 pub use decision::{ActionId, Answer, Capture, Mocking, Origin, Relax, Relaxation, Reuse, Unmet};
+pub use load::load;
+pub use ruleset::Ruleset;
 pub use view::View;
 
 use reel_lang::hir::NoiseId;
@@ -35,6 +40,9 @@ pub trait Rules: Classes + Send + Sync {
     /// What the first mock rule that holds says of a call.
     fn mocking(&self, view: &View<'_>) -> Mocking;
 }
+
+#[cfg(test)]
+mod tests;
 
 /// No rules at all: everything is recorded, and everything must be equal.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,0 +1,251 @@
+//! The tests, one after another.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reel_lang::schema::Side;
+use reel_lang::value::Value;
+
+use super::client::{Answer, Client};
+use super::host::AppHost;
+use super::outcome::{Left, Reply, Run, TestOutcome};
+use crate::exit::{Exit, Failure};
+use crate::matching::Difference;
+use crate::mock::server::{Server, Stopped};
+use crate::mock::{Book, Effects, Entry, Mock};
+use crate::recording::{Recording, Test, layout, title};
+use crate::rules::{Rules, Unmet, View};
+
+/// How a replay is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Only tests whose file or title contains this text.
+    pub only: Option<String>,
+    /// How long the app may take to listen.
+    pub listen_at_most: Duration,
+    /// How long a test's response may take.
+    pub test_at_most: Duration,
+    /// How long expected calls may come after the response.
+    pub settle_at_most: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            only: None,
+            listen_at_most: Duration::from_secs(30),
+            test_at_most: Duration::from_secs(10),
+            settle_at_most: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Who wants to know how far a replay is.
+pub trait Watch {
+    /// So many tests will be run.
+    fn begins(&mut self, _tests: usize) {}
+    /// A test is done.
+    fn done(&mut self, _test: &TestOutcome) {}
+}
+
+impl Watch for () {}
+
+/// Replays a recording. `secrets` are the tokens whose values its requests send.
+///
+/// # Errors
+/// What kept the tests from being run at all.
+pub fn replay(
+    recording: &Recording,
+    secrets: &[(String, Bytes)],
+    rules: Arc<dyn Rules>,
+    options: &Options,
+    host: &mut dyn AppHost,
+    watch: &mut dyn Watch,
+) -> Result<Run, Failure> {
+    let chosen = choose(recording, options)?;
+    let book = Book::new(recording, rules.as_ref()).map_err(|reason| Failure::new(Exit::Recording, reason))?;
+    let mut mock = Mock::new(rules.clone(), book);
+    for (token, value) in secrets {
+        // Each token is seen for the first time here, so nothing can contradict it.
+        let _ = mock.ledger().equality.pair("secret", token.as_bytes(), value);
+    }
+    let server = Server::start(mock, host.resolver())
+        .map_err(|e| Failure::new(Exit::Machine, format!("cannot listen for the app's connections: {e}")))?;
+    let mut wanted: Vec<u16> = chosen.iter().map(|test| test.exchange.destination.addr.port()).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let listening = host.start(server.addrs(), &wanted, options.listen_at_most)?;
+    watch.begins(chosen.len());
+    let client = Client::new(options.test_at_most);
+    let mut session = Session { recording, rules, options, server, listening, client };
+    let run = session.run(&chosen, host, watch);
+    host.stop();
+    run.map_err(|stopped| Failure::new(Exit::Machine, stopped.to_string()))
+}
+
+/// The tests to run.
+fn choose<'a>(recording: &'a Recording, options: &Options) -> Result<Vec<&'a Test>, Failure> {
+    let wanted = |test: &&Test| {
+        options.only.as_deref().is_none_or(|text| file(test).contains(text) || test_title(test).contains(text))
+    };
+    let chosen: Vec<_> = recording.tests.iter().filter(wanted).collect();
+    match (chosen.is_empty(), &options.only) {
+        (false, _) => Ok(chosen),
+        (true, Some(text)) if !recording.tests.is_empty() => {
+            let count = recording.tests.len();
+            Err(Failure::new(Exit::Usage, format!("no test matches `{text}`: none of {count} was run"))
+                .remedy("`reel show DIR` lists the tests"))
+        }
+        (true, _) => Err(Failure::new(Exit::Usage, format!("{} has no tests", recording.dir.display()))
+            .remedy("record again, with requests to the app while it runs")),
+    }
+}
+
+/// A test's file, relative to the recording.
+pub(crate) fn file(test: &Test) -> String {
+    format!("{}/{}-{}.yaml", layout::TESTS, test.id, test.slug)
+}
+
+/// A test's operation.
+pub(crate) fn test_title(test: &Test) -> String {
+    match (reel_protocols::by_name(&test.exchange.protocol), &test.exchange.request) {
+        (Some(protocol), Some(request)) => title(protocol, request),
+        _ => test.exchange.protocol.clone(),
+    }
+}
+
+struct Session<'a> {
+    recording: &'a Recording,
+    rules: Arc<dyn Rules>,
+    options: &'a Options,
+    server: Server,
+    listening: Vec<SocketAddr>,
+    client: Client,
+}
+
+impl Session<'_> {
+    fn run(&mut self, chosen: &[&Test], host: &mut dyn AppHost, watch: &mut dyn Watch) -> Result<Run, Stopped> {
+        let mut run = Run { dir: self.recording.dir.clone(), clock: "real".to_owned(), ..Run::default() };
+        for test in chosen {
+            let outcome = match &run.app_ended {
+                Some(reason) => not_run(test, reason),
+                None => self.test(test)?,
+            };
+            if run.app_ended.is_none() {
+                run.app_ended = host.ended();
+            }
+            watch.done(&outcome);
+            run.tests.push(outcome);
+        }
+        // An app that ends by itself after its last response is not at fault.
+        if run.tests.last().is_some_and(TestOutcome::is_passed) {
+            run.app_ended = None;
+        }
+        let ran: Vec<_> = chosen.iter().map(|test| test.id).collect();
+        self.server.with(move |mock| {
+            run.before = mock.before();
+            let left = mock.left_over(&ran);
+            let book = mock.book();
+            run.left_over = left.iter().filter_map(|id| book.find(id)).map(left_over).collect();
+            let usage = &mock.ledger().usage;
+            run.relaxed = usage.relaxed().cloned().collect();
+            run.unmatched = usage.unmatched().map(|used| used.origin.clone()).collect();
+            run.gave_way = usage.gave_way().cloned().collect();
+            run.secrets = usage.secrets();
+            run
+        })
+    }
+
+    fn test(&mut self, test: &Test) -> Result<TestOutcome, Stopped> {
+        let id = test.id;
+        self.server.with(move |mock| mock.begin(id))?;
+        let (reply, unmet) = match self.send(test) {
+            Ok(answer) => self.compare(test, answer)?,
+            Err(reason) => (Reply::Failed(reason), Vec::new()),
+        };
+        self.server.settle(self.options.settle_at_most)?;
+        let effects = self.server.with(Mock::end)?;
+        Ok(TestOutcome { id, title: test_title(test), file: file(test), reply, unmet, effects })
+    }
+
+    fn send(&mut self, test: &Test) -> Result<Answer, String> {
+        let exchange = &test.exchange;
+        let protocol = reel_protocols::by_name(&exchange.protocol)
+            .ok_or_else(|| format!("this version of reel has no protocol `{}`", exchange.protocol))?;
+        let addr = reachable(exchange.destination.addr, &self.listening);
+        // An HTTP request means the same on any connection.
+        let connection = match exchange.protocol.as_str() {
+            "http" => None,
+            _ => self.recording.timing.get(&format!("test-{}", test.id)).map(|at| at.connection),
+        };
+        self.client.exchange(addr, protocol, exchange, connection)
+    }
+
+    /// Compares an answer with the recorded one, on the mock's thread, since what a run remembers lies there.
+    fn compare(&self, test: &Test, answer: Answer) -> Result<(Reply, Vec<Unmet>), Stopped> {
+        let (rules, recorded) = (self.rules.clone(), test.exchange.clone());
+        self.server.with(move |mock| {
+            let Some(protocol) = reel_protocols::by_name(&recorded.protocol) else {
+                return (Reply::Failed("no such protocol".into()), Vec::new());
+            };
+            let view = View::of(protocol, &recorded);
+            let relaxations = rules.relaxations(Side::Response, &view);
+            let mut differences = Vec::new();
+            let (was, is) = (recorded.interim.len(), answer.interim.len());
+            if was != is {
+                differences.push(count_differs(was, is));
+            }
+            let mut matcher = mock.ledger().matcher(rules.as_ref());
+            let pairs = recorded.interim.iter().zip(&answer.interim);
+            for (was, is) in pairs.chain(recorded.response.iter().zip(&answer.response)) {
+                differences.extend(matcher.compare(protocol.schema(), Side::Response, was, is, &relaxations));
+            }
+            let replayed = View { response: answer.response.as_ref(), ..view };
+            (Reply::Compared(differences), rules.unmet(Side::Response, &replayed))
+        })
+    }
+}
+
+fn count_differs(was: usize, is: usize) -> Difference {
+    Difference {
+        path: "interim responses".into(),
+        recorded: Value::from(was as u64),
+        replayed: Value::from(is as u64),
+        why: "their number changed".into(),
+    }
+}
+
+fn not_run(test: &Test, reason: &str) -> TestOutcome {
+    TestOutcome {
+        id: test.id,
+        title: test_title(test),
+        file: file(test),
+        reply: Reply::NotRun(reason.to_owned()),
+        unmet: Vec::new(),
+        effects: Effects::default(),
+    }
+}
+
+fn left_over(entry: &Entry) -> Left {
+    Left { mock: entry.id.clone(), title: entry.title.clone(), owners: entry.owners.clone() }
+}
+
+/// Where the app can be reached now that was reached at `recorded` then.
+fn reachable(recorded: SocketAddr, listening: &[SocketAddr]) -> SocketAddr {
+    let same_port = |addr: &&SocketAddr| addr.port() == recorded.port();
+    let exact = listening.iter().filter(same_port).find(|addr| addr.ip() == recorded.ip());
+    let family = listening.iter().filter(same_port).find(|addr| addr.is_ipv4() == recorded.is_ipv4());
+    // An app that chooses its port anew is reached at the only place where it listens.
+    let only = if let [only] = listening { Some(only) } else { None };
+    let any = exact.or(family).or_else(|| listening.iter().find(same_port)).or(only).copied().unwrap_or(recorded);
+    let ip = match any.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        // A socket that listens on `::` mostly takes IPv4 as well, and the recorded family is the better guess.
+        IpAddr::V6(ip) if ip.is_unspecified() && recorded.is_ipv4() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, any.port())
+}

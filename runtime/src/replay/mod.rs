@@ -1,0 +1,18 @@
+//! Replay: one test after another against an app whose every dependency is mocked.
+//!
+//! The app is started by an [`AppHost`], which also tells where its connections were meant to go; this module knows neither
+//! kernel nor process. A test passes if its response is what was recorded, but for what rules relax by name, and if exactly the
+//! recorded calls were made.
+
+mod client;
+mod driver;
+mod host;
+mod outcome;
+
+pub use driver::{Options, Watch, replay};
+pub(crate) use driver::{file, test_title};
+pub use host::AppHost;
+pub use outcome::{Left, Reply, Run, TestOutcome};
+
+#[cfg(test)]
+mod tests;

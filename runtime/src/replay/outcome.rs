@@ -1,0 +1,102 @@
+//! What a replay came to.
+
+use std::path::PathBuf;
+
+use crate::exit::Exit;
+use crate::matching::{Difference, Use};
+use crate::mock::Effects;
+use crate::recording::{MockId, TestId};
+use crate::rules::{Origin, Unmet};
+
+/// What came back for a test's request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// What was recorded, but for these places.
+    Compared(Vec<Difference>),
+    /// Nothing that could be compared: why.
+    Failed(String),
+    /// The test was not run: why.
+    NotRun(String),
+}
+
+/// One test.
+#[derive(Clone)]
+pub struct TestOutcome {
+    pub id: TestId,
+    /// The operation, for people.
+    pub title: String,
+    /// The file, relative to the recording.
+    pub file: String,
+    pub reply: Reply,
+    pub unmet: Vec<Unmet>,
+    pub effects: Effects,
+}
+
+impl TestOutcome {
+    /// Whether the test passed.
+    pub fn is_passed(&self) -> bool {
+        self.reply == Reply::Compared(Vec::new()) && self.unmet.is_empty() && self.effects.is_clean()
+    }
+}
+
+/// A recorded call that one of several tests should have made, and none did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Left {
+    pub mock: MockId,
+    pub title: String,
+    pub owners: Vec<TestId>,
+}
+
+/// A whole replay.
+#[derive(Clone, Default)]
+pub struct Run {
+    pub dir: PathBuf,
+    pub clock: String,
+    pub tests: Vec<TestOutcome>,
+    /// Calls before the first test that were not recorded.
+    pub before: Effects,
+    /// What fails at the level of the set.
+    pub left_over: Vec<Left>,
+    /// The rules that let a difference pass.
+    pub relaxed: Vec<Use>,
+    /// The user's rules whose path matched nothing.
+    pub unmatched: Vec<Origin>,
+    /// Each `ignore` that gave way to a requirement of the same path.
+    pub gave_way: Vec<(Origin, Origin)>,
+    /// How many redacted values were only held to be the same each time.
+    pub secrets: u64,
+    /// How the app ended, where it did so before the last test.
+    pub app_ended: Option<String>,
+}
+
+impl Run {
+    /// How many tests passed.
+    pub fn passed(&self) -> usize {
+        self.tests.iter().filter(|test| test.is_passed()).count()
+    }
+
+    /// How many tests failed or were not run.
+    pub fn failed(&self) -> usize {
+        self.tests.len() - self.passed()
+    }
+
+    /// Whether the set as a whole is as recorded.
+    pub fn is_set_clean(&self) -> bool {
+        self.left_over.is_empty() && self.before.is_clean()
+    }
+
+    /// The exit code that this result asks for.
+    pub fn exit(&self) -> Exit {
+        let mut causes = Vec::new();
+        if self.tests.is_empty() {
+            causes.push(Exit::Usage);
+        }
+        if self.app_ended.is_some() {
+            causes.push(Exit::App);
+        }
+        if self.failed() > 0 || !self.is_set_clean() {
+            causes.push(Exit::TestFailed);
+        }
+        Exit::worst(&causes)
+    }
+}

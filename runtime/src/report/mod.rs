@@ -1,0 +1,16 @@
+//! What a replay came to, for people ([`text`]) and for CI ([`junit`]).
+//!
+//! The same recording and the same result give the same bytes: nothing here knows the time, and everything has an order. Each
+//! relaxation that let a difference pass is named, and so is each rule whose path matched nothing.
+
+pub mod junit;
+pub mod progress;
+mod style;
+pub mod text;
+mod value;
+
+pub use style::{Painter, Style};
+pub use text::text;
+
+#[cfg(test)]
+mod tests;

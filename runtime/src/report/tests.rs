@@ -1,0 +1,168 @@
+#![allow(clippy::unwrap_used)]
+
+use reel_lang::schema::Direction;
+use reel_lang::value::Value;
+
+use super::junit::junit;
+use super::text;
+use crate::matching::{Difference, Use};
+use crate::mock::{Changed, Effects, Miss, Repeated};
+use crate::recording::testing::{exchange, resp};
+use crate::recording::{MockId, TestId};
+use crate::replay::{Left, Reply, Run, TestOutcome};
+use crate::rules::testing::origin;
+use crate::rules::{Origin, Unmet};
+
+fn difference(path: &str, recorded: Value, replayed: Value) -> Difference {
+    Difference { path: path.into(), recorded, replayed, why: "it changed".into() }
+}
+
+fn miss(words: &str) -> Miss {
+    Miss {
+        protocol: reel_protocols::by_name("redis").unwrap(),
+        destination: ([127, 0, 0, 1], 6379).into(),
+        title: words.into(),
+        request: exchange("redis", Direction::Out, 6379, &resp(words), "").request,
+        key: None,
+        reason: None,
+    }
+}
+
+fn outcome(number: u32, reply: Reply, effects: Effects) -> TestOutcome {
+    let (id, title) = (TestId(number), format!("GET /{number}"));
+    TestOutcome { id, title, file: format!("tests/000{number}-get.yaml"), reply, unmet: Vec::new(), effects }
+}
+
+fn mock(number: u32) -> MockId {
+    MockId { protocol: "redis".into(), number }
+}
+
+/// A run in which everything that can be said is to be said.
+fn run() -> Run {
+    let effects = Effects {
+        missing: vec![mock(1)],
+        misses: vec![miss("DEL x")],
+        repeated: vec![Repeated { mock: mock(2), miss: miss("GET a") }],
+        changed: vec![Changed {
+            mock: mock(3),
+            miss: miss("SET k 2"),
+            differences: vec![difference("args[1]", Value::from("1"), Value::from("2"))],
+        }],
+        ..Effects::default()
+    };
+    let long = Value::from("a\nb\nc\n");
+    let differences = vec![
+        difference("status", Value::Int(200), Value::Int(500)),
+        difference("body.extra", Value::Nil, Value::Null),
+        difference("body.text", long, Value::from("a\nB\nc\n")),
+    ];
+    let mut strict = outcome(3, Reply::Compared(vec![]), Effects::default());
+    strict.unmet = vec![Unmet { why: "a total".into(), origin: origin("require(total > 0, \"a total\")") }];
+    let default = Origin {
+        place: "stdlib http.rr:14".into(),
+        text: "like(header[\"date\"], http_date)".into(),
+        is_default: true,
+    };
+    Run {
+        dir: "recordings/r".into(),
+        clock: "real".into(),
+        tests: vec![
+            outcome(1, Reply::Compared(vec![]), Effects::default()),
+            outcome(2, Reply::Compared(differences), effects),
+            strict,
+            outcome(4, Reply::Failed("no response came in time".into()), Effects::default()),
+            outcome(5, Reply::NotRun("exit status 3".into()), Effects::default()),
+        ],
+        left_over: vec![Left { mock: mock(9), title: "GET z".into(), owners: vec![TestId(1), TestId(2)] }],
+        relaxed: vec![Use { origin: default, met: 4, relaxed: 3 }],
+        unmatched: vec![origin("ignore(body.x)")],
+        gave_way: vec![(origin("ignore(a)"), origin("within(a, 1)"))],
+        secrets: 2,
+        app_ended: Some("exit status 3".into()),
+        ..Run::default()
+    }
+}
+
+#[test]
+fn the_text_says_everything_by_name() {
+    let expect = "  ok    0001  GET /1
+  FAIL  0002  GET /2
+        tests/0002-get.yaml
+        the response is not the recorded one
+          status: it changed
+            - 200
+            + 500
+          body.extra: it changed
+            - (nothing)
+            + null
+          body.text: it changed
+              a
+            - b
+            + B
+              c
+        missing call   redis-0001
+        changed call   redis-0003, the nearest to SET k 2 to 127.0.0.1:6379 (redis)
+          args[1]: it changed
+            - \"1\"
+            + \"2\"
+        repeated call  redis-0002, once more than recorded: GET a to 127.0.0.1:6379 (redis)
+        extra call     DEL x to 127.0.0.1:6379 (redis)
+          + command: DEL
+          + args: [x]
+  FAIL  0003  GET /3
+        tests/0003-get.yaml
+        not met: a total
+          require(total > 0, \"a total\")  test.rr:1
+  FAIL  0004  GET /4
+        tests/0004-get.yaml
+        no response came in time
+  -     0005  GET /5
+        tests/0005-get.yaml
+        not run: the app ended (exit status 3)
+
+Calls that no test made
+  missing call   redis-0009 GET z, of one of the tests 0001, 0002
+
+Relaxations used
+      3 × like(header[\"date\"], http_date)  stdlib http.rr:14 (default)
+      2 × redacted value, the same each time
+warning: no message has what ignore(body.x)  test.rr:1 speaks of
+warning: ignore(a)  test.rr:1 gives way to within(a, 1)  test.rr:1
+
+clock: real
+the app ended before the last test was done: exit status 3
+1 passed, 4 failed, and the set as a whole is not as recorded
+";
+    let coloured = text(&run());
+    assert!(coloured.contains('\u{1b}'));
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), expect);
+    assert_eq!(text(&run()), coloured);
+}
+
+#[test]
+fn a_run_without_faults_is_short() {
+    let clean = Run {
+        clock: "real".into(),
+        tests: vec![outcome(1, Reply::Compared(vec![]), Effects::default())],
+        ..Run::default()
+    };
+    let text = anstream::adapter::strip_str(&text(&clean)).to_string();
+    assert_eq!(text, "  ok    0001  GET /1\n\nclock: real\n1 passed, 0 failed\n");
+}
+
+#[test]
+fn the_xml_counts_alike_and_is_the_same_each_time() {
+    let xml = junit(&run()).unwrap();
+    assert_eq!(xml, junit(&run()).unwrap());
+    assert!(xml.contains(r#"tests="6" skipped="0" failures="4" errors="1""#), "{xml}");
+    for part in [
+        r#"name="0001 GET /1" classname="tests/0001-get.yaml""#,
+        r#"message="the response is not the recorded one""#,
+        r#"message="no response came in time""#,
+        "redis-0009 GET z, of one of the tests 0001, 0002",
+        "- 200",
+    ] {
+        assert!(xml.contains(part), "{part} in\n{xml}");
+    }
+    assert!(!xml.contains('\u{1b}') && !xml.contains("timestamp"));
+}

@@ -1,0 +1,146 @@
+//! The report on a terminal, or in a pipe.
+
+use super::style::{Painter, Style};
+use super::value::difference;
+use crate::mock::{Effects, Miss};
+use crate::recording::display_message;
+use crate::replay::{Reply, Run, TestOutcome};
+
+/// Writes the report of a run, with colours.
+pub fn text(run: &Run) -> String {
+    let mut out = Painter::default();
+    for outcome in &run.tests {
+        test(&mut out, outcome);
+    }
+    set(&mut out, run);
+    rules(&mut out, run);
+    total(&mut out, run);
+    out.finish()
+}
+
+/// One test: a line where it passed, and what is wrong where it failed.
+pub(super) fn test(out: &mut Painter, outcome: &TestOutcome) {
+    match (&outcome.reply, outcome.is_passed()) {
+        (_, true) => out.paint(Style::Good, "  ok    "),
+        (Reply::NotRun(_), _) => out.paint(Style::Warning, "  -     "),
+        _ => out.paint(Style::Bad, "  FAIL  "),
+    };
+    out.plain(format!("{}  {}", outcome.id, outcome.title)).line();
+    if !outcome.is_passed() {
+        failure(out, outcome);
+    }
+}
+
+/// What is wrong with a test.
+pub(super) fn failure(out: &mut Painter, outcome: &TestOutcome) {
+    const INDENT: &str = "        ";
+    out.plain(INDENT).paint(Style::Faint, &outcome.file).line();
+    match &outcome.reply {
+        Reply::Compared(differences) => {
+            if !differences.is_empty() {
+                out.plain(INDENT).plain("the response is not the recorded one").line();
+            }
+            for found in differences {
+                difference(out, "          ", found);
+            }
+        }
+        Reply::Failed(reason) => {
+            out.plain(INDENT).plain(reason).line();
+        }
+        Reply::NotRun(reason) => {
+            out.plain(INDENT).plain(format!("not run: the app ended ({reason})")).line();
+        }
+    }
+    for unmet in &outcome.unmet {
+        out.plain(INDENT).plain(format!("not met: {}", unmet.why)).line();
+        out.plain(INDENT).plain("  ").paint(Style::Faint, unmet.origin.to_string()).line();
+    }
+    effects(out, INDENT, &outcome.effects);
+}
+
+/// What is wrong with calls.
+fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
+    let deeper = format!("{indent}  ");
+    let head = |out: &mut Painter, word: &str, rest: String| {
+        out.plain(indent).paint(Style::Bad, word).plain(rest).line();
+    };
+    for id in &effects.missing {
+        head(out, "missing call", format!("   {id}"));
+    }
+    for answered in effects.answered.iter().filter(|answered| !answered.differences.is_empty()) {
+        head(out, "changed call", format!("   {} {}", answered.mock, answered.title));
+        answered.differences.iter().for_each(|found| difference(out, &deeper, found));
+    }
+    for changed in &effects.changed {
+        head(out, "changed call", format!("   {}, the nearest to {}", changed.mock, called(&changed.miss)));
+        changed.differences.iter().for_each(|found| difference(out, &deeper, found));
+    }
+    for repeated in &effects.repeated {
+        head(out, "repeated call", format!("  {}, once more than recorded: {}", repeated.mock, called(&repeated.miss)));
+    }
+    for miss in &effects.misses {
+        head(out, "extra call", format!("     {}", called(miss)));
+        if let Some(reason) = &miss.reason {
+            out.plain(&deeper).plain(reason).line();
+        } else if let Some(request) = &miss.request {
+            for line in display_message(miss.protocol, request).lines() {
+                out.plain(&deeper).paint(Style::Good, format!("+ {line}")).line();
+            }
+        }
+    }
+}
+
+fn called(miss: &Miss) -> String {
+    format!("{} to {} ({})", miss.title, miss.destination, miss.protocol.schema().protocol)
+}
+
+/// What fails at the level of the set.
+pub(super) fn set(out: &mut Painter, run: &Run) {
+    if !run.before.is_clean() {
+        out.line().paint(Style::Heading, "Before the first test").line();
+        effects(out, "  ", &run.before);
+    }
+    if run.left_over.is_empty() {
+        return;
+    }
+    out.line().paint(Style::Heading, "Calls that no test made").line();
+    for left in &run.left_over {
+        let owners: Vec<String> = left.owners.iter().map(ToString::to_string).collect();
+        out.plain("  ").paint(Style::Bad, "missing call");
+        out.plain(format!("   {} {}, of one of the tests {}", left.mock, left.title, owners.join(", "))).line();
+    }
+}
+
+/// Which rules had a say.
+fn rules(out: &mut Painter, run: &Run) {
+    if !run.relaxed.is_empty() || run.secrets > 0 {
+        out.line().paint(Style::Heading, "Relaxations used").line();
+        for used in &run.relaxed {
+            let default = if used.origin.is_default { " (default)" } else { "" };
+            out.plain(format!("  {:>5} × {}", used.relaxed, used.origin.text));
+            out.paint(Style::Faint, format!("  {}{default}", used.origin.place)).line();
+        }
+        if run.secrets > 0 {
+            out.plain(format!("  {:>5} × redacted value, the same each time", run.secrets)).line();
+        }
+    }
+    for origin in &run.unmatched {
+        out.paint(Style::Warning, "warning").plain(format!(": no message has what {origin} speaks of")).line();
+    }
+    for (ignore, by) in &run.gave_way {
+        out.paint(Style::Warning, "warning").plain(format!(": {ignore} gives way to {by}")).line();
+    }
+}
+
+fn total(out: &mut Painter, run: &Run) {
+    let style = if run.failed() == 0 && run.is_set_clean() { Style::Good } else { Style::Bad };
+    out.line().plain(format!("clock: {}", run.clock)).line();
+    if let Some(reason) = &run.app_ended {
+        out.paint(Style::Bad, "the app ended").plain(format!(" before the last test was done: {reason}")).line();
+    }
+    out.paint(style, format!("{} passed, {} failed", run.passed(), run.failed()));
+    if !run.is_set_clean() {
+        out.paint(style, ", and the set as a whole is not as recorded");
+    }
+    out.line();
+}

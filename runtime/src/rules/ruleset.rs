@@ -1,0 +1,299 @@
+//! Compiled rules: predicates as machine code, actions as data.
+//!
+//! Of match rules every clause that holds has its say; of mock rules the first one that holds wins. Clauses stand in the order
+//! in which they win: the user's files, then stdlib's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reel_compiler::jit::{Native, Record};
+use reel_compiler::lower::{NativeAction, NativeModule};
+use reel_compiler::native::{Host, Maps};
+use reel_lang::hir::{self, Action, Header, NoiseId, Stage};
+use reel_lang::schema::{Side, conn};
+use reel_lang::span::{SourceMap, Span};
+use reel_lang::value::Value;
+use reel_protocols::record::Conn;
+
+use super::{ActionId, Answer, Capture, Classes, Mocking, Origin, Relax, Relaxation, Reuse, Rules, Unmet, View};
+
+/// Rules, ready to be asked.
+pub struct Ruleset {
+    clauses: Vec<Clause>,
+    /// The function and name of each class.
+    noise: Vec<(usize, Arc<str>)>,
+    /// One at a time: a rule may use maps.
+    machine: Mutex<Machine>,
+}
+
+struct Clause {
+    rule: hir::Rule,
+    predicate: Option<usize>,
+    body: Option<usize>,
+    actions: Vec<Act>,
+    origin: Origin,
+}
+
+struct Act {
+    id: ActionId,
+    made: NativeAction,
+    origin: Origin,
+}
+
+struct Machine {
+    native: Native,
+    host: RuleHost,
+}
+
+/// What rules can call: maps, and handing over the values of an action.
+struct RuleHost {
+    maps: Maps,
+    values: Vec<Value>,
+}
+
+impl Host for RuleHost {
+    fn maps(&mut self) -> &mut Maps {
+        &mut self.maps
+    }
+
+    fn builtin(&mut self, _name: &'static str) -> Value {
+        Value::Nil
+    }
+
+    /// Rules decide; printing belongs to message probes.
+    fn emit(&mut self, _output: reel_compiler::ir::OutputId, _args: &[Value]) {}
+
+    fn emit_record(&mut self, _output: reel_compiler::ir::OutputId, _record: &[u8]) {}
+
+    fn action(&mut self, _index: u32, args: &[Value]) {
+        self.values = args.to_vec();
+    }
+}
+
+impl Ruleset {
+    pub(super) fn new(
+        program: &hir::Program,
+        module: NativeModule,
+        native: Native,
+        sources: &SourceMap,
+        stdlib_programs: usize,
+    ) -> Self {
+        let mut clauses = Vec::new();
+        let mut next = 0;
+        for made in module.clauses {
+            let Some(clause) = program.clauses.iter().find(|clause| clause.id == made.clause) else { continue };
+            let Header::Rule(rule) = &clause.header else { continue };
+            let origin = |span| origin(sources, span, stdlib_programs);
+            let mut act = |made: NativeAction| {
+                let id = ActionId(next);
+                next += 1;
+                Act { id, origin: origin(made.span), made }
+            };
+            clauses.push(Clause {
+                rule: rule.clone(),
+                predicate: made.predicate.map(|index| index as usize),
+                body: made.body.map(|index| index as usize),
+                actions: made.actions.into_iter().map(&mut act).collect(),
+                origin: origin(clause.span),
+            });
+        }
+        let names = program.noise.iter().map(|class| Arc::from(class.name.as_str()));
+        let noise = module.noise.iter().map(|index| *index as usize).zip(names).collect();
+        let host = RuleHost { maps: Maps::new(&module.module.maps), values: Vec::new() };
+        Ruleset { clauses, noise, machine: Mutex::new(Machine { native, host }) }
+    }
+
+    /// Runs what asks of an exchange with the machine and the exchange's flat record.
+    fn on<R>(&self, view: &View<'_>, ask: impl FnOnce(&mut Machine, &Record<'_>) -> R) -> R {
+        let conn = view.conn();
+        let record = record(view, &conn);
+        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(&mut machine, &record)
+    }
+
+    /// The clauses of a stage that speak of an exchange.
+    fn of_stage<'a>(&'a self, stage: Stage, view: &'a View<'_>) -> impl Iterator<Item = &'a Clause> {
+        let protocol = &view.schema().protocol;
+        self.clauses.iter().filter(move |clause| {
+            let rule = &clause.rule;
+            rule.stage == stage
+                && rule.protocol == *protocol
+                && rule.direction.is_none_or(|direction| direction == view.direction)
+        })
+    }
+}
+
+impl Machine {
+    fn is_true(&mut self, function: Option<usize>, record: &Record<'_>) -> bool {
+        function.is_none_or(|function| self.native.call(function, record, &mut self.host) != 0)
+    }
+
+    /// Whether a clause holds; if so, its statements run.
+    fn holds(&mut self, clause: &Clause, record: &Record<'_>) -> bool {
+        let holds = self.is_true(clause.predicate, record);
+        if holds && let Some(body) = clause.body {
+            self.native.call(body, record, &mut self.host);
+        }
+        holds
+    }
+
+    fn fires(&mut self, act: &Act, record: &Record<'_>) -> bool {
+        self.is_true(act.made.guard.map(|index| index as usize), record)
+    }
+
+    fn values(&mut self, act: &Act, record: &Record<'_>) -> Vec<Value> {
+        self.host.values.clear();
+        if let Some(function) = act.made.values {
+            self.native.call(function as usize, record, &mut self.host);
+        }
+        std::mem::take(&mut self.host.values)
+    }
+}
+
+/// The flat record of an exchange, connection fields first.
+fn record<'a>(view: &'a View<'_>, conn: &'a Conn) -> Record<'a> {
+    const NIL: &Value = &Value::Nil;
+    let own = view.schema().fields.iter().skip(conn::COUNT as usize).map(|field| {
+        let message = match field.side {
+            Some(Side::Request) => view.request,
+            Some(Side::Response) => view.response,
+            None => None,
+        };
+        message.map_or(NIL, |message| message.field(field.id))
+    });
+    Record::of(conn.values.iter().chain(own))
+}
+
+fn origin(sources: &SourceMap, span: Span, stdlib_programs: usize) -> Origin {
+    let place = sources.place(span);
+    // The line is enough for a reader; the column would only be noise.
+    let place = place.rsplit_once(':').map_or(place.as_str(), |(place, _)| place);
+    let words: Vec<&str> = sources.text(span).split_whitespace().collect();
+    let text = words.join(" ").trim_end_matches(';').to_owned();
+    Origin { place: place.into(), text: text.into(), is_default: (span.file.0 as usize) < stdlib_programs }
+}
+
+impl Classes for Ruleset {
+    fn contains(&self, class: NoiseId, value: &Value) -> bool {
+        let Some((function, _)) = self.noise.get(class.0 as usize) else { return false };
+        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        machine.is_true(Some(*function), &Record::of([value]))
+    }
+}
+
+impl Rules for Ruleset {
+    fn capture(&self, view: &View<'_>) -> Capture {
+        self.on(view, |machine, record| {
+            let mut capture = Capture::default();
+            let (mut selects, mut selected, mut skipped) = (false, false, false);
+            for clause in self.of_stage(Stage::Capture, view) {
+                let speaks_of_choice = clause.actions.is_empty()
+                    || clause.actions.iter().any(|act| matches!(act.made.action, Action::Skip | Action::Sample(_)));
+                let is_skip = clause.actions.iter().any(|act| act.made.action == Action::Skip);
+                selects |= speaks_of_choice && !is_skip;
+                if !machine.holds(clause, record) {
+                    continue;
+                }
+                selected |= speaks_of_choice && !is_skip;
+                for act in &clause.actions {
+                    if machine.fires(act, record) {
+                        match &act.made.action {
+                            Action::Skip => skipped = true,
+                            Action::Redact(path) => capture.redact.push(path.clone()),
+                            Action::Tag(tag) => capture.tags.push(tag.clone()),
+                            Action::Sample(count) => capture.sample = Some(*count),
+                            Action::Limit(bytes) => capture.limit_bytes = Some(*bytes),
+                            _ => {}
+                        }
+                    }
+                }
+            }
+            capture.record = !skipped && (selected || !selects);
+            capture
+        })
+    }
+
+    fn relaxations(&self, side: Side, view: &View<'_>) -> Vec<Relaxation> {
+        self.on(view, |machine, record| {
+            let mut found = Vec::new();
+            for clause in self.of_stage(Stage::Match, view) {
+                if clause.rule.side.is_some_and(|wanted| wanted != side) || !machine.holds(clause, record) {
+                    continue;
+                }
+                for act in &clause.actions {
+                    if let Some((relax, path)) = self.relax(&act.made.action)
+                        && path.side == side
+                        && machine.fires(act, record)
+                    {
+                        found.push(Relaxation { id: act.id, relax, path: path.clone(), origin: act.origin.clone() });
+                    }
+                }
+            }
+            found
+        })
+    }
+
+    fn unmet(&self, side: Side, view: &View<'_>) -> Vec<Unmet> {
+        self.on(view, |machine, record| {
+            let mut unmet = Vec::new();
+            for clause in self.of_stage(Stage::Match, view) {
+                let requires = clause.actions.iter().any(|act| matches!(act.made.action, Action::Require(..)));
+                if !requires || clause.rule.side.is_some_and(|wanted| wanted != side) || !machine.holds(clause, record)
+                {
+                    continue;
+                }
+                for act in &clause.actions {
+                    if let Action::Require(_, why) = &act.made.action
+                        && machine.fires(act, record)
+                        && !machine.is_true(act.made.values.map(|index| index as usize), record)
+                    {
+                        unmet.push(Unmet { why: why.clone(), origin: act.origin.clone() });
+                    }
+                }
+            }
+            unmet
+        })
+    }
+
+    fn mocking(&self, view: &View<'_>) -> Mocking {
+        self.on(view, |machine, record| {
+            let mut clauses = self.of_stage(Stage::Mock, view);
+            let Some(clause) = clauses.find(|clause| machine.holds(clause, record)) else { return Mocking::default() };
+            let mut mocking = Mocking { origin: Some(clause.origin.clone()), ..Mocking::default() };
+            for act in &clause.actions {
+                if !machine.fires(act, record) {
+                    continue;
+                }
+                match &act.made.action {
+                    Action::Key(paths) => mocking.key = Some(paths.clone()),
+                    Action::Respond(fields) => {
+                        let names = fields.iter().map(|(name, _)| name.clone());
+                        mocking.answer = Answer::Respond(names.zip(machine.values(act, record)).collect());
+                    }
+                    Action::Delay(ns) => mocking.delay_ns = u64::try_from(*ns).unwrap_or(0),
+                    Action::Abort(abort) => mocking.answer = Answer::Abort(*abort),
+                    Action::Passthrough => mocking.answer = Answer::Passthrough,
+                    Action::Cycle => mocking.reuse = Reuse::Cycle,
+                    Action::Latest => mocking.reuse = Reuse::Latest,
+                    _ => {}
+                }
+            }
+            mocking
+        })
+    }
+}
+
+impl Ruleset {
+    fn relax<'a>(&self, action: &'a Action) -> Option<(Relax, &'a hir::Path)> {
+        Some(match action {
+            Action::Ignore(path) => (Relax::Ignore, path),
+            Action::Like(path, class) => {
+                let name = self.noise.get(class.0 as usize).map_or_else(|| Arc::from("?"), |(_, name)| name.clone());
+                (Relax::Like { class: *class, name }, path)
+            }
+            Action::Within(path, tolerance) => (Relax::Within(*tolerance), path),
+            Action::Unordered(path) => (Relax::Unordered, path),
+            Action::Optional(path) => (Relax::Optional, path),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! Capture rules at work: what is recorded, and what is redacted before it is.
+
+use crate::record::compose::{Selection, Verdict};
+use crate::recording::{Circumstance, Exchange, Redactor};
+use crate::rules::{Rules, View};
+
+/// The capture rules of a recording.
+pub struct Selector<'a> {
+    rules: &'a dyn Rules,
+    /// Keeps the secrets that are taken out.
+    pub redactor: Redactor,
+    /// How many incoming exchanges rules were asked to take one of several of.
+    sampled: u64,
+    /// What could not be redacted by field.
+    errors: Vec<String>,
+}
+
+impl<'a> Selector<'a> {
+    /// Selects by these rules.
+    pub fn new(rules: &'a dyn Rules, redactor: Redactor) -> Self {
+        Selector { rules, redactor, sampled: 0, errors: Vec::new() }
+    }
+
+    /// What could not be redacted by field, and was therefore redacted whole.
+    pub fn errors(&self) -> &[String] {
+        &self.errors
+    }
+}
+
+impl Selection for Selector<'_> {
+    fn judge(&mut self, exchange: &mut Exchange, at: &Circumstance) -> Verdict {
+        let Some(protocol) = reel_protocols::by_name(&exchange.protocol) else { return Verdict::default() };
+        let mut view = View::of(protocol, exchange);
+        view.peer = at.peer;
+        let capture = self.rules.capture(&view);
+        let mut is_skipped = !capture.record;
+        if let Some(one_of) = capture.sample
+            && !is_skipped
+        {
+            is_skipped = self.sampled % u64::from(one_of.max(1)) != 0;
+            self.sampled += 1;
+        }
+        if !is_skipped {
+            let direction = exchange.direction;
+            let messages = exchange.request.iter_mut().chain(&mut exchange.interim).chain(&mut exchange.response);
+            for message in messages {
+                if let Err(reason) = self.redactor.redact(protocol, direction, message, &capture.redact) {
+                    self.errors.push(reason);
+                }
+            }
+        }
+        Verdict { is_skipped, tags: capture.tags }
+    }
+}

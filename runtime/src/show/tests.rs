@@ -1,0 +1,76 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::recording::testing::{Maker, exchange, resp};
+use crate::recording::{Attribution, Circumstance};
+use reel_lang::schema::Direction;
+
+fn recording() -> Recording {
+    let mut maker = Maker::default();
+    let hello = exchange("redis", Direction::Out, 6379, &resp("HELLO 3"), "+OK\r\n");
+    maker.mock(Scope::Startup, None, hello);
+    let calls = [maker.redis("SET k 1", "+OK\r\n"), maker.redis("GET gone", "-ERR no\r\n")];
+    maker.test(Attribution::Window, &[&calls[0]]);
+    maker.test(Attribution::Candidate, &[&calls[1]]);
+    maker.test(Attribution::Candidate, &[&calls[1]]);
+    let mut recording = maker.0;
+    recording.dir = "recordings/r".into();
+    recording.about.command = vec!["./server".into()];
+    recording.about.clock = "real".into();
+    recording.tests[1].tags.push("slow".into());
+    let at = Circumstance { at_ns: 1_500_000, ..Circumstance::default() };
+    recording.timing.insert("redis-0002".into(), at);
+    recording
+}
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+#[test]
+fn the_list_names_every_test() {
+    let expect = "recordings/r
+  command  ./server
+  clock    real
+  holds    3 tests, 3 mocks
+
+  0001  GET /1  200, 1 call
+  0002  GET /2  200, 1 call #slow
+  0003  GET /3  200, 1 call
+
+Before the first test
+  redis-0001  HELLO  to 127.0.0.1:6379, OK
+";
+    assert_eq!(plain(&list(&recording())), expect);
+}
+
+#[test]
+fn a_test_shows_its_calls_and_whose_they_are() {
+    let expect = "0001  GET /1  tests/0001-get-1.yaml
+http at 127.0.0.1:8080
+      > method: GET
+      > target: /1
+      > version: \"1.1\"
+      > header:
+      >   Host: a
+      < status: 200
+      < reason: OK
+      < version: \"1.1\"
+      < header:
+      <   Content-Length: \"2\"
+      < body: ok
+
+Calls
+      1.500 ms  redis-0002  SET k  to 127.0.0.1:6379, OK [no other request was open]
+      > command: SET
+      > args: [k, \"1\"]
+      < reply: !simple OK
+";
+    assert_eq!(plain(&one(&recording(), TestId(1)).unwrap()), expect);
+    let shared = plain(&one(&recording(), TestId(2)).unwrap());
+    assert!(
+        shared.contains("redis-0003  GET gone  to 127.0.0.1:6379, ERR no [one of the tests 0002, 0003]"),
+        "{shared}"
+    );
+    assert_eq!(one(&recording(), TestId(4)), None);
+}
