@@ -8,9 +8,11 @@ use clap::{Parser, ValueEnum};
 
 use super::Outcome;
 use crate::capture::kernel::Settings;
+use crate::engine::environment::Machine;
 use crate::exit::{Exit, Failure};
-use crate::record::compose::Everything;
 use crate::record::session::{self, Request};
+use crate::recording::{Redactor, Vault, secrets};
+use crate::rules::{self, selection::Selector};
 
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  \
@@ -64,7 +66,13 @@ pub fn run(args: Args) -> Outcome {
         listen_timeout: Duration::from_secs(args.listen_timeout),
         capture: Settings { ring_len_bytes: args.ring_mib.next_power_of_two() << 20, ..Settings::default() },
     };
-    let (exit, app) = session::record(&request, &mut Everything)?;
+    let rules = rules::load(&args.rules, &Machine::default())?;
+    let vault = Vault::of_recording(&request.output, &secrets::state_folder())?;
+    let mut selector = Selector::new(&rules, Redactor::new(vault));
+    let (exit, app) = session::record(&request, &mut selector)?;
+    for error in selector.errors() {
+        anstream::eprintln!("reel: warning: {error}");
+    }
     match (args.exit_status, app) {
         (ExitStatus::App, Some(status)) => Ok(Exit::Code(status.code().map_or(128, |code| code as u8))),
         _ => Ok(exit),

@@ -1,12 +1,19 @@
 //! `reel replay`: start the app with every dependency mocked, send it the recorded requests, compare.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 
 use super::Outcome;
+use crate::engine::environment::Machine;
 use crate::exit::{Exit, Failure};
+use crate::recording::{Recording, secrets};
+use crate::replay::{self, Options, SandboxHost};
+use crate::report::{self, progress::Bar};
+use crate::rules::{self, Rules};
 
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  \
@@ -40,7 +47,39 @@ pub struct Args {
     pub command: Vec<OsString>,
 }
 
-/// Runs the command.
-pub fn run(_args: Args) -> Outcome {
-    Err(Failure::new(Exit::Usage, "this command is not built yet"))
+/// Replays.
+pub fn run(args: Args) -> Outcome {
+    let rules: Arc<dyn Rules> = Arc::new(rules::load(&args.rules, &Machine::default())?);
+    let mut recording = Recording::open(&args.recording)?;
+    let given = args.secret.iter().map(|secret| secret_of(secret)).collect::<Result<Vec<_>, _>>()?;
+    let supplied = secrets::supply(&mut recording, &given, &secrets::state_folder())?;
+    let options = Options {
+        only: args.only,
+        listen_at_most: Duration::from_secs(args.listen_timeout),
+        test_at_most: Duration::from_secs(args.test_timeout),
+        ..Options::default()
+    };
+    let mut host = SandboxHost::new(args.command)?;
+    let run = replay::replay(&recording, &supplied, rules, &options, &mut host, &mut Bar::default())?;
+    anstream::print!("{}", report::text(&run));
+    if let Some(path) = &args.junit {
+        let xml = report::junit::junit(&run).map_err(|error| unwritable(path, &error))?;
+        std::fs::write(path, xml).map_err(|error| unwritable(path, &error))?;
+    }
+    Ok(run.exit())
+}
+
+/// Reads `NAME=ENV` and the variable.
+fn secret_of(text: &str) -> Result<(String, Vec<u8>), Failure> {
+    let wrong = |message: String| Failure::new(Exit::Usage, message);
+    let (name, variable) = text
+        .split_once('=')
+        .ok_or_else(|| wrong(format!("--secret {text}: expected NAME=ENV, the name of an environment variable")))?;
+    let value = std::env::var_os(variable)
+        .ok_or_else(|| wrong(format!("--secret {name}: the environment variable {variable} is not set")))?;
+    Ok((name.to_owned(), value.into_encoded_bytes()))
+}
+
+fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Usage, format!("cannot write {}: {error}", path.display()))
 }

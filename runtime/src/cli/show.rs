@@ -6,6 +6,8 @@ use clap::Parser;
 
 use super::Outcome;
 use crate::exit::{Exit, Failure};
+use crate::recording::{Recording, TestId};
+use crate::show;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -20,7 +22,17 @@ pub struct Args {
     pub test: Option<u32>,
 }
 
-/// Runs the command.
-pub fn run(_args: Args) -> Outcome {
-    Err(Failure::new(Exit::Usage, "this command is not built yet"))
+/// Shows the recording, or one of its tests.
+pub fn run(args: Args) -> Outcome {
+    let recording = Recording::open(&args.recording)?;
+    let text = match args.test {
+        None => show::list(&recording),
+        Some(number) => show::one(&recording, TestId(number)).ok_or_else(|| {
+            let count = recording.tests.len();
+            Failure::new(Exit::Usage, format!("{} has no test {number}: it has {count}", args.recording.display()))
+                .remedy("`reel show DIR` lists them")
+        })?,
+    };
+    anstream::print!("{text}");
+    Ok(Exit::Passed)
 }

@@ -146,6 +146,7 @@ impl Connection {
     fn find_protocol(&mut self, is_all: bool) -> Option<&'static dyn Protocol> {
         if self.protocol.is_none() && !self.input.is_empty() {
             let mut unsure = false;
+            let mut likely: Option<&'static dyn Protocol> = None;
             for protocol in reel_protocols::protocols() {
                 match protocol.infer(Side::Request, &self.input) {
                     Inference::Yes | Inference::Likely => {
@@ -153,11 +154,15 @@ impl Connection {
                         break;
                     }
                     Inference::Unsure if protocol.framed() => unsure = true,
+                    // Only its answer could tell, and there is none: the first that it could be.
+                    Inference::Likely => {
+                        likely.get_or_insert(*protocol);
+                    }
                     Inference::Unsure | Inference::No => {}
                 }
             }
             if self.protocol.is_none() && (is_all || !unsure) {
-                self.protocol = Some(&reel_protocols::opaque::Tcp);
+                self.protocol = likely.or(Some(&reel_protocols::opaque::Tcp));
             }
         }
         self.protocol

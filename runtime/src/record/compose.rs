@@ -30,8 +30,11 @@ pub trait Selection {
     /// Judges an exchange, and takes its secrets out of it.
     fn judge(&mut self, exchange: &mut Exchange, at: &Circumstance) -> Verdict;
 
-    /// What the recording says of the secrets that were taken out.
-    fn secrets(&self) -> Option<SecretsRef>;
+    /// Keeps the secrets that were taken out where replay finds them, and gives what the recording says of them.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn secrets(&mut self) -> Result<Option<SecretsRef>, Error>;
 }
 
 /// No rules: everything is recorded as it is.
@@ -43,8 +46,8 @@ impl Selection for Everything {
         Verdict::default()
     }
 
-    fn secrets(&self) -> Option<SecretsRef> {
-        None
+    fn secrets(&mut self) -> Result<Option<SecretsRef>, Error> {
+        Ok(None)
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Request {
 /// The app's, the machine's or the disk's; the exit says which.
 pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit, Option<ExitStatus>), Failure> {
     let signals = watch::signals()?;
-    let mut writer = Writer::create(&request.output, about(request)).map_err(recording_failure)?;
+    let mut writer = Writer::create(&request.output, about(request)).map_err(Failure::from)?;
     let home = Home::make()?;
     let reader = Reader::start(Capture::start(home.cgroup(), &request.capture)?)?;
     let app = home.start(&request.command, &[], &[])?;
@@ -60,9 +60,10 @@ pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit,
     let summary = Summary::of(&collected, totals);
     let comm = |tid: u32| comms.get(&tid).cloned().unwrap_or_default();
     let written =
-        compose::compose(collected, selection_started, &comm, selection, &mut writer).map_err(recording_failure)?;
-    let closing = Closing { losses, app_exit: app_exit.and_then(|status| status.code()), secrets: selection.secrets() };
-    writer.finish(closing).map_err(recording_failure)?;
+        compose::compose(collected, selection_started, &comm, selection, &mut writer).map_err(Failure::from)?;
+    let secrets = selection.secrets().map_err(Failure::from)?;
+    let closing = Closing { losses, app_exit: app_exit.and_then(|status| status.code()), secrets };
+    writer.finish(closing).map_err(Failure::from)?;
     let exit = verdict(&reason, &written, &losses);
     summary.print(&request.output, &written, &losses);
     reason.explain()?;
@@ -290,15 +291,6 @@ fn remember(comms: &mut HashMap<u32, String>, task: Task) {
         let name = std::fs::read_to_string(format!("/proc/{}/task/{}/comm", task.tgid, task.tid));
         name.unwrap_or_default().trim_end().to_owned()
     });
-}
-
-fn recording_failure(error: crate::recording::Error) -> Failure {
-    let exit = match error.exit_code() {
-        2 => Exit::Usage,
-        3 => Exit::Machine,
-        _ => Exit::Recording,
-    };
-    Failure::new(exit, error.to_string())
 }
 
 fn machine(what: &str, error: &std::io::Error) -> Failure {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::yaml::Fault;
+use crate::exit::{Exit, Failure};
 
 /// Why a recording cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -39,15 +40,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code of DESIGN.md.
-    pub fn exit_code(&self) -> u8 {
+    /// The exit code that this error asks for.
+    pub fn exit(&self) -> Exit {
         match self {
-            Error::Damaged { .. } | Error::Incomplete { .. } | Error::Newer { .. } => 4,
+            Error::Damaged { .. } | Error::Incomplete { .. } | Error::Newer { .. } => Exit::Recording,
             Error::NotARecording { .. }
             | Error::Occupied { .. }
             | Error::SecretMissing { .. }
-            | Error::SecretUnknown { .. } => 2,
-            Error::Io { .. } => 3,
+            | Error::SecretUnknown { .. } => Exit::Usage,
+            Error::Io { .. } => Exit::Machine,
         }
     }
 
@@ -58,5 +59,11 @@ impl Error {
     pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Error::Io { path, source }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::new(error.exit(), error.to_string())
     }
 }

@@ -128,14 +128,14 @@ impl Redactor {
     ///
     /// # Errors
     /// The disk's.
-    pub fn finish(self) -> Result<Option<SecretsRef>, Error> {
+    pub fn finish(&mut self) -> Result<Option<SecretsRef>, Error> {
         if self.known.is_empty() {
             return Ok(None);
         }
-        let mut tokens: Vec<(String, String)> = self.known.into_values().collect();
+        let mut tokens: Vec<(String, String)> = self.known.values().cloned().collect();
         tokens.sort();
         let id = self.vault.id().to_owned();
-        self.vault.keep(self.supplied)?;
+        self.vault.keep(&self.supplied)?;
         Ok(Some(SecretsRef { id, tokens }))
     }
 }

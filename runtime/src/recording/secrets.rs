@@ -61,13 +61,13 @@ impl Vault {
     }
 
     /// Writes the key and the values, readable by the user alone.
-    pub(super) fn keep(&self, values: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
+    pub(super) fn keep(&self, values: &[(String, Vec<u8>)]) -> Result<(), Error> {
         let mut no_bodies = InFolder::new(self.folder.join("none"));
         let mut node = |bytes: &[u8]| value::write(&Value::text(bytes), &mut no_bodies);
         let key = node(&self.key).map_err(Error::io(&self.folder))?;
         let mut entries = Vec::new();
         for (name, value) in values {
-            entries.push((name, node(&value).map_err(Error::io(&self.folder))?));
+            entries.push((name.as_str(), node(value).map_err(Error::io(&self.folder))?));
         }
         let root = yaml::Node::map([("key", key), ("values", yaml::Node::map(entries))]);
         let path = vault_path(&self.folder, &self.id);

@@ -8,6 +8,7 @@ use reel_lang::value::Value;
 use reel_protocols::Message;
 
 use super::*;
+use crate::exit::Exit;
 
 fn message(side: Side, data: &[u8]) -> Message {
     let schema = reel_protocols::by_name("tcp").unwrap().schema();
@@ -143,7 +144,7 @@ fn an_unfinished_recording_says_so() {
     writer.add_test(exchange(Direction::In, 80, b"x", b"y"), vec![], vec![], Circumstance::default()).unwrap();
     drop(writer);
     let error = Recording::open(&dir).unwrap_err();
-    assert!(matches!(error, Error::Incomplete { .. }) && error.exit_code() == 4, "{error}");
+    assert!(matches!(error, Error::Incomplete { .. }) && error.exit() == Exit::Recording, "{error}");
     let error = Recording::open(&layout::partial(&dir)).unwrap_err();
     assert!(error.to_string().contains("complete: false"), "{error}");
     // The next recorder takes over.
@@ -216,7 +217,7 @@ fn damage_is_said_with_file_and_line() {
         }
         let error = Recording::open(&dir).expect_err(expect);
         assert!(error.to_string().contains(expect), "{error}\nexpected {expect}");
-        assert_eq!(error.exit_code(), 4);
+        assert_eq!(error.exit(), Exit::Recording);
         fs::write(&path, good).unwrap();
     }
     Recording::open(&dir).unwrap();

@@ -129,19 +129,19 @@ impl Session<'_> {
     fn run(&mut self, chosen: &[&Test], host: &mut dyn AppHost, watch: &mut dyn Watch) -> Result<Run, Stopped> {
         let mut run = Run { dir: self.recording.dir.clone(), clock: "real".to_owned(), ..Run::default() };
         for test in chosen {
-            let outcome = match &run.app_ended {
-                Some(reason) => not_run(test, reason),
+            let outcome = match &run.ended {
+                Some(reason) => not_run(test, &reason.to_string()),
                 None => self.test(test)?,
             };
-            if run.app_ended.is_none() {
-                run.app_ended = host.ended();
+            if run.ended.is_none() {
+                run.ended = host.ended();
             }
             watch.done(&outcome);
             run.tests.push(outcome);
         }
         // An app that ends by itself after its last response is not at fault.
         if run.tests.last().is_some_and(TestOutcome::is_passed) {
-            run.app_ended = None;
+            run.ended = None;
         }
         let ran: Vec<_> = chosen.iter().map(|test| test.id).collect();
         self.server.with(move |mock| {

@@ -1,10 +1,29 @@
 //! What runs the app.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::exit::Failure;
 use crate::mock::server::Resolver;
+
+/// What ended a run before its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The app did: how.
+    Exited(String),
+    /// A signal to reel did.
+    Interrupted,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Exited(how) => write!(f, "the app ended ({how})"),
+            Ended::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
 
 /// Starts and stops the app, and redirects its connections.
 pub trait AppHost {
@@ -18,8 +37,8 @@ pub trait AppHost {
     /// The app did not start, ended, or did not listen in time; this machine cannot do it.
     fn start(&mut self, mock: &[SocketAddr], wanted: &[u16], at_most: Duration) -> Result<Vec<SocketAddr>, Failure>;
 
-    /// How the app ended, if it has.
-    fn ended(&mut self) -> Option<String>;
+    /// What ended the run before its time, if anything did.
+    fn ended(&mut self) -> Option<Ended>;
 
     /// Stops the app.
     fn stop(&mut self);

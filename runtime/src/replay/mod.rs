@@ -8,11 +8,13 @@ mod client;
 mod driver;
 mod host;
 mod outcome;
+mod sandbox_host;
 
 pub use driver::{Options, Watch, replay};
 pub(crate) use driver::{file, test_title};
-pub use host::AppHost;
+pub use host::{AppHost, Ended};
 pub use outcome::{Left, Reply, Run, TestOutcome};
+pub use sandbox_host::SandboxHost;
 
 #[cfg(test)]
 mod tests;

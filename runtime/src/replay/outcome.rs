@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::host::Ended;
 use crate::exit::Exit;
 use crate::matching::{Difference, Use};
 use crate::mock::Effects;
@@ -65,8 +66,8 @@ pub struct Run {
     pub gave_way: Vec<(Origin, Origin)>,
     /// How many redacted values were only held to be the same each time.
     pub secrets: u64,
-    /// How the app ended, where it did so before the last test.
-    pub app_ended: Option<String>,
+    /// What ended the run before its last test was done.
+    pub ended: Option<Ended>,
 }
 
 impl Run {
@@ -91,8 +92,10 @@ impl Run {
         if self.tests.is_empty() {
             causes.push(Exit::Usage);
         }
-        if self.app_ended.is_some() {
-            causes.push(Exit::App);
+        match self.ended {
+            Some(Ended::Interrupted) => causes.push(Exit::Interrupted),
+            Some(Ended::Exited(_)) => causes.push(Exit::App),
+            None => {}
         }
         if self.failed() > 0 || !self.is_set_clean() {
             causes.push(Exit::TestFailed);

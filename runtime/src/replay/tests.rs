@@ -26,7 +26,7 @@ struct Threaded {
     behaviour: Behaviour,
     stop: Arc<AtomicBool>,
     at: Option<SocketAddr>,
-    ended: Option<String>,
+    ended: Option<Ended>,
     refuses: bool,
 }
 
@@ -61,7 +61,7 @@ impl AppHost for Threaded {
         Ok(vec![at])
     }
 
-    fn ended(&mut self) -> Option<String> {
+    fn ended(&mut self) -> Option<Ended> {
         self.ended.clone()
     }
 
@@ -243,9 +243,9 @@ fn nothing_to_run_and_an_app_that_ends_are_failures() {
     assert!(error.message.contains("no test matches `nowhere`: none of 2"), "{error}");
     let mut deaf = Threaded { refuses: true, ..Threaded::new(good) };
     assert_eq!(run_with(&recording(), &mut deaf, Arc::new(NoRules)).err().unwrap().exit, Exit::App);
-    let mut mortal = Threaded { ended: Some("exit status 3".into()), ..Threaded::new(good) };
+    let mut mortal = Threaded { ended: Some(Ended::Exited("exit status 3".into())), ..Threaded::new(good) };
     let run = run_with(&recording(), &mut mortal, Arc::new(NoRules)).unwrap();
-    assert_eq!(failures(&run), ["0002: exit status 3"]);
+    assert_eq!(failures(&run), ["0002: the app ended (exit status 3)"]);
     assert_eq!(run.exit(), Exit::App);
 }
 
@@ -270,7 +270,7 @@ fn a_response_that_never_comes_is_waited_for_no_longer_than_said() {
         fn start(&mut self, _: &[SocketAddr], _: &[u16], _: Duration) -> Result<Vec<SocketAddr>, Failure> {
             Ok(vec![self.0.local_addr().unwrap()])
         }
-        fn ended(&mut self) -> Option<String> {
+        fn ended(&mut self) -> Option<Ended> {
             None
         }
         fn stop(&mut self) {}

@@ -31,7 +31,7 @@ fn case(outcome: &TestOutcome) -> TestCase {
         (_, true) => TestCaseStatus::success(),
         (Reply::NotRun(reason), _) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-            status.set_message(format!("not run: the app ended ({reason})"));
+            status.set_message(format!("not run: {reason}"));
             status
         }
         _ => {

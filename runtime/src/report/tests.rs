@@ -9,7 +9,7 @@ use crate::matching::{Difference, Use};
 use crate::mock::{Changed, Effects, Miss, Repeated};
 use crate::recording::testing::{exchange, resp};
 use crate::recording::{MockId, TestId};
-use crate::replay::{Left, Reply, Run, TestOutcome};
+use crate::replay::{Ended, Left, Reply, Run, TestOutcome};
 use crate::rules::testing::origin;
 use crate::rules::{Origin, Unmet};
 
@@ -71,14 +71,14 @@ fn run() -> Run {
             outcome(2, Reply::Compared(differences), effects),
             strict,
             outcome(4, Reply::Failed("no response came in time".into()), Effects::default()),
-            outcome(5, Reply::NotRun("exit status 3".into()), Effects::default()),
+            outcome(5, Reply::NotRun("the app ended (exit status 3)".into()), Effects::default()),
         ],
         left_over: vec![Left { mock: mock(9), title: "GET z".into(), owners: vec![TestId(1), TestId(2)] }],
         relaxed: vec![Use { origin: default, met: 4, relaxed: 3 }],
         unmatched: vec![origin("ignore(body.x)")],
         gave_way: vec![(origin("ignore(a)"), origin("within(a, 1)"))],
         secrets: 2,
-        app_ended: Some("exit status 3".into()),
+        ended: Some(Ended::Exited("exit status 3".into())),
         ..Run::default()
     }
 }
@@ -130,7 +130,7 @@ warning: no message has what ignore(body.x)  test.rr:1 speaks of
 warning: ignore(a)  test.rr:1 gives way to within(a, 1)  test.rr:1
 
 clock: real
-the app ended before the last test was done: exit status 3
+stopped before the last test was done: the app ended (exit status 3)
 1 passed, 4 failed, and the set as a whole is not as recorded
 ";
     let coloured = text(&run());

@@ -48,7 +48,7 @@ pub(super) fn failure(out: &mut Painter, outcome: &TestOutcome) {
             out.plain(INDENT).plain(reason).line();
         }
         Reply::NotRun(reason) => {
-            out.plain(INDENT).plain(format!("not run: the app ended ({reason})")).line();
+            out.plain(INDENT).plain(format!("not run: {reason}")).line();
         }
     }
     for unmet in &outcome.unmet {
@@ -135,8 +135,8 @@ fn rules(out: &mut Painter, run: &Run) {
 fn total(out: &mut Painter, run: &Run) {
     let style = if run.failed() == 0 && run.is_set_clean() { Style::Good } else { Style::Bad };
     out.line().plain(format!("clock: {}", run.clock)).line();
-    if let Some(reason) = &run.app_ended {
-        out.paint(Style::Bad, "the app ended").plain(format!(" before the last test was done: {reason}")).line();
+    if let Some(ended) = &run.ended {
+        out.paint(Style::Bad, "stopped").plain(format!(" before the last test was done: {ended}")).line();
     }
     out.paint(style, format!("{} passed, {} failed", run.passed(), run.failed()));
     if !run.is_set_clean() {

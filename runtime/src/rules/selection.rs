@@ -1,14 +1,14 @@
 //! Capture rules at work: what is recorded, and what is redacted before it is.
 
 use crate::record::compose::{Selection, Verdict};
-use crate::recording::{Circumstance, Exchange, Redactor};
+use crate::recording::{Circumstance, Error, Exchange, Redactor, SecretsRef};
 use crate::rules::{Rules, View};
 
 /// The capture rules of a recording.
 pub struct Selector<'a> {
     rules: &'a dyn Rules,
     /// Keeps the secrets that are taken out.
-    pub redactor: Redactor,
+    redactor: Redactor,
     /// How many incoming exchanges rules were asked to take one of several of.
     sampled: u64,
     /// What could not be redacted by field.
@@ -37,7 +37,7 @@ impl Selection for Selector<'_> {
         if let Some(one_of) = capture.sample
             && !is_skipped
         {
-            is_skipped = self.sampled % u64::from(one_of.max(1)) != 0;
+            is_skipped = !self.sampled.is_multiple_of(u64::from(one_of.max(1)));
             self.sampled += 1;
         }
         if !is_skipped {
@@ -50,5 +50,9 @@ impl Selection for Selector<'_> {
             }
         }
         Verdict { is_skipped, tags: capture.tags }
+    }
+
+    fn secrets(&mut self) -> Result<Option<SecretsRef>, Error> {
+        self.redactor.finish()
     }
 }

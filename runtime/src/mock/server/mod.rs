@@ -59,7 +59,7 @@ impl Server {
         Ok(Server { addrs, asks, waker, thread: Some(thread) })
     }
 
-    /// Where it listens: IPv4 first.
+    /// Where it listens: IPv4 first, then IPv6 on the same port.
     pub fn addrs(&self) -> &[SocketAddr] {
         &self.addrs
     }

@@ -37,6 +37,24 @@ pub(super) struct Loop {
     buffer: Vec<u8>,
 }
 
+/// How often a port is tried that is free for IPv4 and may be taken for IPv6.
+const PORT_TRIES: usize = 16;
+
+/// Listens on one port of 127.0.0.1 and ::1: the app's connections are redirected by address family alone.
+fn listen() -> io::Result<Vec<(Token, TcpListener)>> {
+    for _ in 0..PORT_TRIES {
+        let four = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let port = four.local_addr()?.port();
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, port).into()) {
+            Ok(six) => return Ok(vec![(LISTEN[0], four), (LISTEN[1], six)]),
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse => {}
+            // A machine without IPv6 has no app that uses it.
+            Err(_) => return Ok(vec![(LISTEN[0], four)]),
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
+}
+
 /// A socket, and what it is part of.
 struct Peer {
     socket: Socket,
@@ -54,11 +72,7 @@ impl Loop {
     ) -> io::Result<(Self, Vec<SocketAddr>, Arc<Waker>)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let mut listeners = vec![(LISTEN[0], TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?)];
-        // A machine without IPv6 has no app that uses it.
-        if let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0).into()) {
-            listeners.push((LISTEN[1], listener));
-        }
+        let mut listeners = listen()?;
         let mut addrs = Vec::new();
         for (token, listener) in &mut listeners {
             poll.registry().register(listener, *token, Interest::READABLE)?;

@@ -23,6 +23,7 @@ fn a_client_is_answered_over_both_families_and_the_driver_is_told() {
     let test = maker.test(Attribution::Window, &[&calls[0], &calls[1]]);
     let server = serve(&maker, Some(([127, 0, 0, 1], 6379).into()));
     server.with(move |mock| mock.begin(test)).unwrap();
+    assert!(server.addrs().iter().all(|addr| addr.port() == server.addrs()[0].port()));
     for (addr, words) in server.addrs().iter().cycle().zip(["GET a", "GET b"]) {
         let mut client = TcpStream::connect(addr).unwrap();
         client.write_all(resp(words).as_bytes()).unwrap();

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use reel_lang::schema::{Direction, Side};
 
 use super::*;
+use crate::exit::Exit;
 use crate::recording::testing::exchange;
 use crate::recording::{About, Circumstance, Closing, Recording, Writer, secrets};
 use crate::rules::testing::path;
@@ -70,7 +71,7 @@ fn replay_gets_the_values_back_here_and_asks_for_them_elsewhere() {
     let elsewhere = temp.path().join("elsewhere");
     let mut recording = Recording::open(&dir).unwrap();
     let error = secrets::supply(&mut recording, &[], &elsewhere).unwrap_err();
-    assert!(error.to_string().contains("--secret ") && error.exit_code() == 2, "{error}");
+    assert!(error.to_string().contains("--secret ") && error.exit() == Exit::Usage, "{error}");
     let wrong = [("autorization".to_owned(), b"x".to_vec())];
     let error = secrets::supply(&mut recording, &wrong, &elsewhere).unwrap_err();
     assert!(error.to_string().contains("it has authorization, body_password"), "{error}");
