@@ -6,6 +6,7 @@ mod script;
 use std::path::PathBuf;
 
 use reel_compiler::bpf;
+use reel_compiler::ir::parse::parse;
 use reel_lang::diagnostic::Diagnostics;
 use reel_lang::diagnostic::render::{self, Colour};
 use reel_lang::env::ProbeKind;
@@ -51,6 +52,15 @@ fn the_capture_program_is_verified() {
 #[test]
 fn the_replay_programs_are_verified() {
     verify(&compile("redirect.rr", include_str!("../src/programs/redirect.rr"), &["1", "20480"]));
+}
+
+#[test]
+fn socket_storage_is_made_with_its_types() {
+    let module = parse(include_str!("../../compiler/tests/bpf/storage.ir")).unwrap();
+    let program = bpf::Program { function: 0, section: "cgroup/connect4".to_owned(), name: "f".to_owned() };
+    let object = bpf::compile(&module, &[program], &bpf::Options::default()).unwrap();
+    let mut loaded = Loaded::new(&object.elf).unwrap();
+    loaded.check("f", &Attach::Cgroup { path: PathBuf::new() }).unwrap();
 }
 
 /// One-liners as people write them, each with something of its own for the back end.

@@ -368,24 +368,26 @@ fn constants(function: &Function, order: &[Block]) -> Vec<Option<i64>> {
 }
 
 fn fused(function: &Function, order: &[Block]) -> HashSet<u32> {
-    let mut uses = vec![0u32; function.regs.len()];
-    for block in order {
-        let data = &function.blocks[block.0 as usize];
-        for (inst, _) in &data.insts {
-            inst.reads().iter().for_each(|reg| uses[reg.0 as usize] += 1);
-        }
-        if let Terminator::Branch { condition: reg, .. } | Terminator::Return(reg) = &data.terminator {
-            uses[reg.0 as usize] += 1;
-        }
-    }
-    let is_fused = |block: &&Block| {
+    let compared = |block: &Block| {
         let data = &function.blocks[block.0 as usize];
         match (data.insts.last(), &data.terminator) {
-            (Some((Inst::Compare { dst, .. }, _)), Terminator::Branch { condition, .. }) => {
-                dst == condition && uses[dst.0 as usize] == 1
+            (Some((Inst::Compare { dst, .. }, _)), Terminator::Branch { condition, .. }) if dst == condition => {
+                Some(*dst)
             }
-            _ => false,
+            _ => None,
         }
     };
-    order.iter().filter(is_fused).map(|b| b.0).collect()
+    // Registers that anything but the branch behind their comparison reads.
+    let mut kept = HashSet::new();
+    for block in order {
+        let data = &function.blocks[block.0 as usize];
+        data.insts.iter().for_each(|(inst, _)| kept.extend(inst.reads()));
+        match &data.terminator {
+            Terminator::Branch { condition, .. } if compared(block).is_none() => kept.insert(*condition),
+            Terminator::Return(reg) => kept.insert(*reg),
+            _ => false,
+        };
+    }
+    let is_fused = |block: &&Block| compared(block).is_some_and(|reg| !kept.contains(&reg));
+    order.iter().filter(is_fused).map(|block| block.0).collect()
 }
