@@ -149,7 +149,7 @@ impl Connection {
             let mut likely: Option<&'static dyn Protocol> = None;
             for protocol in reel_protocols::protocols() {
                 match protocol.infer(Side::Request, &self.input) {
-                    Inference::Yes | Inference::Likely => {
+                    Inference::Yes => {
                         self.protocol = Some(*protocol);
                         break;
                     }

@@ -58,7 +58,7 @@ impl AppHost for SandboxHost {
     }
 
     fn ended(&mut self) -> Option<Ended> {
-        if self.signals.next().is_some() {
+        if self.signals.take_next().is_some() {
             return Some(Ended::Interrupted);
         }
         self.sandbox.as_mut()?.exited().map(|status| Ended::Exited(status.to_string()))
