@@ -7,7 +7,7 @@ use super::Checker;
 use super::config::Missing;
 use crate::ast;
 use crate::diagnostic::{Diagnostic, Diagnostics, code, nearest};
-use crate::env::{AttachError, AttachPoint};
+use crate::env::{AttachError, AttachPoint, ProbeKind};
 use crate::hir::{Event, MessageProbe, Rule, Stage};
 use crate::schema::{Direction, Schema, Side};
 use crate::span::Span;
@@ -120,7 +120,10 @@ impl<'a> Checker<'a> {
     fn attach(&mut self, header: &ast::Header, parts: &[String]) -> Vec<AttachPoint> {
         let name = header_text(header, parts);
         let error = match self.env.attach(&header.provider.name, parts) {
-            Ok(points) if !points.is_empty() => return points,
+            Ok(points) if !points.is_empty() => {
+                self.verdicts_allowed(header, &points);
+                return points;
+            }
             Ok(_) => AttachError::NotFound(Vec::new()),
             Err(error) => error,
         };
@@ -145,6 +148,15 @@ impl<'a> Checker<'a> {
         };
         self.report(diagnostic);
         Vec::new()
+    }
+
+    /// A probe whose clause decides what happens to a call or packet changes what other programs see.
+    fn verdicts_allowed(&mut self, header: &ast::Header, points: &[AttachPoint]) {
+        let decides = points.iter().any(|point| point.kind == ProbeKind::Cgroup);
+        if decides && !self.options.allow_unsafe && !self.options.trusted {
+            let message = format!("a clause on `{}` decides what other programs may do", header.provider.name);
+            self.report(Diagnostic::new(code::UNSAFE, header.span, message).hint("run with --unsafe to allow it"));
+        }
     }
 
     fn no_provider(&self, header: &ast::Header, near: Vec<String>) -> Diagnostic {
