@@ -237,8 +237,16 @@ impl<T: Clone> Conversation<T> {
     /// Cuts all messages that are whole. Responses that waited for a request go before the next request, so that how the bytes
     /// were cut makes no difference.
     fn advance(&mut self) {
-        while self.step(Side::Response) || self.step(Side::Request) {}
-        self.settle();
+        loop {
+            while self.step(Side::Response) {}
+            self.settle_response();
+            if !self.step(Side::Request) {
+                break;
+            }
+        }
+        if self.request.closed && (self.open.is_empty() || self.response.closed) {
+            self.truncate(Side::Request);
+        }
     }
 
     /// Where messages have no bounds of their own, ends the one that a side is sending.
@@ -363,11 +371,8 @@ impl<T: Clone> Conversation<T> {
         }
     }
 
-    /// Gives out what can no longer become whole, as a side has closed.
-    fn settle(&mut self) {
-        if self.request.closed && (self.open.is_empty() || self.response.closed) {
-            self.truncate(Side::Request);
-        }
+    /// Gives out what can no longer become whole, as the server has closed.
+    fn settle_response(&mut self) {
         if self.response.closed && !self.response_waits() {
             self.truncate(Side::Response);
             self.give_up_open(|| Fault::NoResponse);
