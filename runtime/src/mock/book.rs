@@ -24,6 +24,8 @@ pub struct Book {
     by_owner: HashMap<TestId, Vec<usize>>,
     /// The framed protocols spoken with a server, and whether any other was.
     spoken: HashMap<SocketAddr, Spoken>,
+    /// The opaque runs that a server was sent.
+    runs: HashMap<SocketAddr, Vec<usize>>,
     /// What a server says first, and connections that it refused.
     greetings: HashMap<SocketAddr, Vec<usize>>,
     /// What a server says after an exchange, unasked.
@@ -70,6 +72,9 @@ impl Book {
         if let Some(key) = entry.key {
             self.by_key.entry(key).or_default().push(index);
         }
+        if entry.run.is_some() {
+            self.runs.entry(server).or_default().push(index);
+        }
         let spoken = self.spoken.entry(server).or_default();
         let name = &entry.protocol.schema().protocol;
         let speaks = entry.exchange.request.is_some() || entry.exchange.response.is_some();
@@ -97,9 +102,6 @@ impl Book {
     pub fn secrets(&self, protocol: &str) -> &[Relaxation] {
         self.secrets.get(protocol).map_or(&[], Vec::as_slice)
     }
-
-    /// Notes that a test begins.
-    pub fn begin(&mut self, _test: TestId) {}
 
     /// Takes the recorded call that answers, and marks it used.
     pub fn take(&mut self, key: Key, reuse: Reuse, test: Option<TestId>) -> Option<usize> {
@@ -131,6 +133,13 @@ impl Book {
         };
         let eligible = indices.iter().copied().filter(|index| self.entries[*index].is_eligible(test));
         eligible.min_by_key(|index| rank(*index))
+    }
+
+    /// The opaque runs that a server may be sent now.
+    pub fn runs(&self, server: SocketAddr, test: Option<TestId>) -> impl Iterator<Item = &[u8]> {
+        let indices = self.runs.get(&server).map_or(&[][..], Vec::as_slice);
+        let entries = indices.iter().map(|index| &self.entries[*index]).filter(move |entry| entry.is_eligible(test));
+        entries.filter_map(|entry| entry.run.as_deref())
     }
 
     /// Takes what a server does as soon as a connection is open. The flag says whether it ever does anything then.

@@ -173,16 +173,7 @@ impl Connection {
         if self.input.is_empty() {
             return;
         }
-        let book = &mock.book;
-        let next = book
-            .entries()
-            .iter()
-            .filter(|entry| entry.exchange.destination.addr == self.destination && entry.is_eligible(mock.current));
-        let runs: Vec<Bytes> = next
-            .filter_map(|entry| entry.exchange.request.as_ref())
-            .filter_map(|request| wire_bytes(protocol, request).ok())
-            .collect();
-        match opaque::judge(&self.input, runs.iter().map(|run| run.as_ref())) {
+        match opaque::judge(&self.input, mock.book.runs(self.destination, mock.current)) {
             Run::Whole => {}
             Run::Ambiguous | Run::Partial | Run::Unknown if is_all => {}
             Run::Ambiguous => return out.push_back(Command::SetTimer { at_ns: now_ns + opaque::QUIET_NS }),

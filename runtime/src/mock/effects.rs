@@ -22,6 +22,14 @@ pub struct Answered {
     pub differences: Vec<Difference>,
 }
 
+/// A recorded call that was not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    pub mock: MockId,
+    /// The operation, for people.
+    pub title: String,
+}
+
 /// A call that was not recorded.
 #[derive(Clone)]
 pub struct Miss {
@@ -47,6 +55,8 @@ pub struct Repeated {
 #[derive(Clone)]
 pub struct Changed {
     pub mock: MockId,
+    /// What was recorded, for people.
+    pub title: String,
     pub miss: Miss,
     pub differences: Vec<Difference>,
 }
@@ -59,7 +69,7 @@ pub struct Effects {
     /// How many calls rules answered without the recording.
     pub by_rule: usize,
     /// Recorded, but not made; without those shown as changed.
-    pub missing: Vec<MockId>,
+    pub missing: Vec<Missing>,
     /// Made, but not recorded; without those shown as changed or repeated.
     pub misses: Vec<Miss>,
     pub repeated: Vec<Repeated>,
@@ -92,7 +102,8 @@ impl Effects {
                 self.misses.push(miss);
             }
         }
-        self.missing = missing.into_iter().map(|index| book.entry(index).id.clone()).collect();
+        let missing = missing.into_iter().map(|index| book.entry(index));
+        self.missing = missing.map(|entry| Missing { mock: entry.id.clone(), title: entry.title.clone() }).collect();
     }
 }
 
@@ -114,7 +125,7 @@ fn nearest(book: &Book, missing: &[usize], miss: &Miss) -> Option<usize> {
 fn changed(book: &Book, index: usize, miss: Miss, rules: &dyn Rules) -> Changed {
     let entry = book.entry(index);
     let differences = differences(entry.protocol, entry.exchange.request.as_ref(), miss.request.as_ref(), rules);
-    Changed { mock: entry.id.clone(), miss, differences }
+    Changed { mock: entry.id.clone(), title: entry.title.clone(), miss, differences }
 }
 
 /// Compares two requests for display: what a run remembers is left alone.

@@ -23,6 +23,8 @@ pub struct Entry {
     pub is_certain: bool,
     /// Absent where there is no request.
     pub key: Option<Key>,
+    /// The request's bytes, of a protocol whose messages have no bounds of their own.
+    pub run: Option<Bytes>,
     /// Everything that the server sent.
     pub answer: Bytes,
     /// Whether the connection ends after the answer, and how.
@@ -53,6 +55,10 @@ impl Entry {
             (Some(message), _) | (None, Some(message)) => title(protocol, message),
             (None, None) => "connect".to_owned(),
         };
+        let run = match &exchange.request {
+            Some(request) if !protocol.framed() => Some(wire_bytes(protocol, request)?),
+            _ => None,
+        };
         let by_rule = mocking.answer != Answer::Recorded;
         let is_free = mock.scope != Scope::Test || mocking.reuse != Reuse::Once || by_rule;
         Ok(Entry {
@@ -64,6 +70,7 @@ impl Entry {
             owners: Vec::new(),
             is_certain: false,
             key,
+            run,
             answer,
             ending,
             is_free,

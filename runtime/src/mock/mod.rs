@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 pub use book::Book;
 use connection::Connection;
-pub use effects::{Answered, Changed, Effects, Miss, Repeated};
+pub use effects::{Answered, Changed, Effects, Miss, Missing, Repeated};
 pub use entry::Entry;
 
 use crate::matching::{Equality, Matcher, Usage};
@@ -120,7 +120,6 @@ impl Mock {
         }
         self.current = Some(test);
         self.effects = Effects::default();
-        self.book.begin(test);
     }
 
     /// How many calls of the running test are still to come.

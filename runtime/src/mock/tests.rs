@@ -59,7 +59,7 @@ fn verdict(mut effects: Effects) -> String {
     let mut lines = Vec::new();
     effects.answered.retain(|answered| !answered.differences.is_empty());
     lines.extend(effects.answered.iter().map(|a| format!("differs {} {}", a.mock, a.differences[0].path)));
-    lines.extend(effects.missing.iter().map(|id| format!("missing {id}")));
+    lines.extend(effects.missing.iter().map(|missing| format!("missing {}", missing.mock)));
     lines.extend(effects.misses.iter().map(|miss| format!("extra {}", miss.title)));
     lines.extend(effects.repeated.iter().map(|r| format!("repeated {}", r.mock)));
     let changed = |c: &Changed| format!("changed {} {} at {}", c.mock, c.miss.title, c.differences[0].path);

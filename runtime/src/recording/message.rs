@@ -7,7 +7,7 @@ use std::io;
 
 use reel_lang::schema::{Direction, Side, conn};
 use reel_lang::value::Value;
-use reel_protocols::{Message, Protocol};
+use reel_protocols::{Demand, Frame, Message, Protocol, Rest};
 
 use super::bodies::Bodies;
 use super::fields::{self, Entry, Fields};
@@ -123,13 +123,43 @@ pub(super) fn read_exchange(
     let request = message("request", Side::Request)?;
     let response = message("response", Side::Response)?;
     let interim = fields.list("interim")?.iter().map(|node| read(protocol, Side::Response, node, bodies));
-    let interim = interim.collect::<Result<_, _>>()?;
+    let interim = interim.collect::<Result<Vec<_>, _>>()?;
     let ending = fields.take("ending").map(read_ending).transpose()?;
     if request.is_none() && response.is_none() && ending.is_none() {
         return Err(fields.fault("an exchange has a request, a response or an `ending`"));
     }
+    check_exact(protocol, request.as_ref(), &interim, response.as_ref()).map_err(|reason| fields.fault(reason))?;
     let protocol = protocol.schema().protocol.clone();
     Ok(Exchange { protocol, direction, destination: Destination { addr, host }, request, interim, response, ending })
+}
+
+/// Holds the fields of each message against its exact bytes: whoever edits a field must delete these, or the edit would
+/// have no effect.
+fn check_exact(
+    protocol: &dyn Protocol,
+    request: Option<&Message>,
+    interim: &[Message],
+    response: Option<&Message>,
+) -> Result<(), String> {
+    let mut codec = protocol.codec();
+    for message in request.into_iter().chain(interim).chain(response) {
+        if let Some(exact) = &message.exact {
+            let rest = if protocol.framed() { Rest::Closed } else { Rest::Turn };
+            let frame = codec.frame(message.side, exact, rest, Demand::ALL);
+            if let Ok(Frame::Message { message: decoded, .. }) = frame {
+                let stored = protocol.schema().fields.iter().filter(|field| !field.derived);
+                let mut differing = stored.filter(|field| decoded.field(field.id) != message.field(field.id));
+                if let Some(field) = differing.next() {
+                    let (name, side) = (&field.name, message.side.name());
+                    return Err(format!(
+                        "`{name}` of the {side} is not what its `exact` bytes say: delete `exact`, or undo the edit"
+                    ));
+                }
+            }
+        }
+        codec.pair(message);
+    }
+    Ok(())
 }
 
 fn read_ending(node: &Node) -> Result<Ending, Fault> {

@@ -242,3 +242,21 @@ fn a_file_that_is_cut_anywhere_is_noticed() {
         fs::write(&path, good).unwrap();
     }
 }
+
+#[test]
+fn an_edit_that_would_have_no_effect_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut writer = Writer::create(&temp.path().join("r"), about()).unwrap();
+    // Two spaces: encoding the fields would give one.
+    let response = "HTTP/1.1 200  OK\r\nX-Id:   7\r\nContent-Length: 0\r\n\r\n";
+    let exchange = testing::exchange("http", Direction::In, 80, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", response);
+    assert!(exchange.response.as_ref().unwrap().exact.is_some());
+    writer.add_test(exchange.clone(), vec![], vec![], Circumstance::default()).unwrap();
+    let dir = writer.finish(Closing::default()).unwrap();
+    assert_eq!(Recording::open(&dir).unwrap().tests[0].exchange, exchange);
+    let path = dir.join("tests/0001-get.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("status: 200", "status: 201")).unwrap();
+    let error = Recording::open(&dir).unwrap_err();
+    assert!(error.to_string().contains("`status` of the response is not what its `exact` bytes say"), "{error}");
+}

@@ -133,7 +133,7 @@ fn failures(run: &Run) -> Vec<String> {
                 Reply::Failed(reason) | Reply::NotRun(reason) => vec![reason.clone()],
             };
             wrong.extend(test.unmet.iter().map(|unmet| unmet.why.clone()));
-            wrong.extend(effects.missing.iter().map(|id| format!("missing {id}")));
+            wrong.extend(effects.missing.iter().map(|missing| format!("missing {}", missing.mock)));
             wrong.extend(effects.misses.iter().map(|miss| format!("extra {}", miss.title)));
             wrong.extend(effects.repeated.iter().map(|repeated| format!("repeated {}", repeated.mock)));
             wrong.extend(effects.changed.iter().map(|c| format!("changed {} {}", c.mock, c.differences[0].path)));

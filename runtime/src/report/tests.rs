@@ -6,7 +6,7 @@ use reel_lang::value::Value;
 use super::junit::junit;
 use super::text;
 use crate::matching::{Difference, Use};
-use crate::mock::{Changed, Effects, Miss, Repeated};
+use crate::mock::{Changed, Effects, Miss, Missing, Repeated};
 use crate::recording::testing::{exchange, resp};
 use crate::recording::{MockId, TestId};
 use crate::replay::{Ended, Left, Reply, Run, TestOutcome};
@@ -40,11 +40,12 @@ fn mock(number: u32) -> MockId {
 /// A run in which everything that can be said is to be said.
 fn run() -> Run {
     let effects = Effects {
-        missing: vec![mock(1)],
+        missing: vec![Missing { mock: mock(1), title: "GET gone".into() }],
         misses: vec![miss("DEL x")],
         repeated: vec![Repeated { mock: mock(2), miss: miss("GET a") }],
         changed: vec![Changed {
             mock: mock(3),
+            title: "SET k 1".into(),
             miss: miss("SET k 2"),
             differences: vec![difference("args[1]", Value::from("1"), Value::from("2"))],
         }],
@@ -100,8 +101,8 @@ fn the_text_says_everything_by_name() {
             - b
             + B
               c
-        missing call   redis-0001
-        changed call   redis-0003, the nearest to SET k 2 to 127.0.0.1:6379 (redis)
+        missing call   redis-0001 GET gone
+        changed call   redis-0003 SET k 1, the nearest to SET k 2 to 127.0.0.1:6379 (redis)
           args[1]: it changed
             - \"1\"
             + \"2\"

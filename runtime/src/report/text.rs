@@ -64,15 +64,19 @@ fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
     let head = |out: &mut Painter, word: &str, rest: String| {
         out.plain(indent).paint(Style::Bad, word).plain(rest).line();
     };
-    for id in &effects.missing {
-        head(out, "missing call", format!("   {id}"));
+    for missing in &effects.missing {
+        head(out, "missing call", format!("   {} {}", missing.mock, missing.title));
     }
     for answered in effects.answered.iter().filter(|answered| !answered.differences.is_empty()) {
         head(out, "changed call", format!("   {} {}", answered.mock, answered.title));
         answered.differences.iter().for_each(|found| difference(out, &deeper, found));
     }
     for changed in &effects.changed {
-        head(out, "changed call", format!("   {}, the nearest to {}", changed.mock, called(&changed.miss)));
+        head(
+            out,
+            "changed call",
+            format!("   {} {}, the nearest to {}", changed.mock, changed.title, called(&changed.miss)),
+        );
         changed.differences.iter().for_each(|found| difference(out, &deeper, found));
     }
     for repeated in &effects.repeated {
