@@ -41,11 +41,8 @@ impl Lower<'_> {
     }
 
     pub(super) fn map_get(&mut self, map: MapId, key: &[Expr], expr: &Expr) -> Lowered<Val> {
-        if let Ty::Agg(_) = expr.ty {
-            return self.cannot(
-                expr.span,
-                "an aggregation is kept apart on every CPU: print it, its value cannot be read here",
-            );
+        if let Ty::Agg(agg) = self.value_ty(map) {
+            return self.aggregate_value(map, key, agg, expr.span);
         }
         let shape = self.cx.shapes.value(map);
         let to = self.b.buf(shape::align(shape.len_bytes(), 8));

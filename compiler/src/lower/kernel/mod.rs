@@ -12,6 +12,7 @@ mod fold;
 mod map;
 mod memory;
 mod output;
+mod shards;
 mod stmt;
 mod text;
 mod trust;
@@ -38,6 +39,8 @@ use vars::Slot;
 pub struct Options {
     /// `bpf_rdonly_cast` exists (6.2): casts to kernel structs give pointers for plain loads.
     pub rdonly_cast: bool,
+    /// How many CPUs the machine can have; 0 where nobody counted.
+    pub cpus: u32,
     /// Programs of all kinds can have an attach cookie (6.10 for raw tracepoints, 5.15 for the others).
     pub cookies: bool,
     /// Which connections the rules want recorded: what `wanted(...)` of the capture program becomes.
