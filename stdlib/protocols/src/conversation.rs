@@ -238,15 +238,15 @@ impl<T: Clone> Conversation<T> {
     /// were cut makes no difference.
     fn advance(&mut self) {
         loop {
-            while self.step(Side::Response) {}
+            while self.step(Side::Response) {
+                self.settle_request();
+            }
             self.settle_response();
             if !self.step(Side::Request) {
                 break;
             }
         }
-        if self.request.closed && (self.open.is_empty() || self.response.closed) {
-            self.truncate(Side::Request);
-        }
+        self.settle_request();
     }
 
     /// Where messages have no bounds of their own, ends the one that a side is sending.
@@ -368,6 +368,14 @@ impl<T: Clone> Conversation<T> {
         self.replay(segments);
         if self.request.closed && self.response.closed {
             self.decide();
+        }
+    }
+
+    /// Gives out what can no longer become whole, as the client has closed and waits for nothing.
+    fn settle_request(&mut self) {
+        let waits = !self.open.is_empty() && !self.response.closed;
+        if self.request.closed && !waits && !self.step(Side::Request) {
+            self.truncate(Side::Request);
         }
     }
 
