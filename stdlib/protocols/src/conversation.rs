@@ -17,7 +17,7 @@ use std::sync::Arc;
 use reel_lang::schema::Side;
 
 pub use exchange::{Counters, Exchange, Fault, Timed};
-use infer::{Inferring, Segment};
+use infer::{Inferring, Pending};
 use stream::{State, Stream};
 
 use crate::{Codec, Demand, Frame, Pairing, Protocol, Rest, protocols};
@@ -133,14 +133,14 @@ impl<T: Clone> Conversation<T> {
 
     /// Takes note that a side sends nothing more.
     pub fn closed(&mut self, side: Side) {
-        self.stream(side).closed = true;
-        if let Phase::Inferring(_) = self.phase {
-            if !(self.request.closed && self.response.closed) {
-                return;
+        if let Phase::Inferring(inferring) = &mut self.phase {
+            if inferring.close(side) {
+                self.decide();
             }
-            self.decide();
+            return;
         }
-        self.end_closed_runs();
+        self.stream(side).closed = true;
+        self.end_run(side, Rest::Closed);
         self.advance();
     }
 
@@ -206,30 +206,19 @@ impl<T: Clone> Conversation<T> {
         }
     }
 
-    /// Starts to decode, with the bytes that were kept while the protocol was unknown.
+    /// Starts to decode, with what was kept while the protocol was unknown.
     fn speak(&mut self, (protocol, demand): (&'static dyn Protocol, Demand)) {
         let phase = Phase::Speaking { protocol, codec: protocol.codec(), demand };
         if let Phase::Inferring(inferring) = std::mem::replace(&mut self.phase, phase) {
-            self.replay(inferring.segments);
+            self.replay(inferring.pending);
         }
     }
 
-    /// Takes bytes that came before the sides closed.
-    fn replay(&mut self, segments: Vec<Segment<T>>) {
-        let closed = (self.request.closed, self.response.closed);
-        (self.request.closed, self.response.closed) = (false, false);
-        for segment in segments {
-            self.feed(segment.side, segment.time_ns, &segment.data, segment.tag);
-        }
-        (self.request.closed, self.response.closed) = closed;
-        self.end_closed_runs();
-        self.advance();
-    }
-
-    fn end_closed_runs(&mut self) {
-        for side in [Side::Request, Side::Response] {
-            if self.stream(side).closed {
-                self.end_run(side, Rest::Closed);
+    fn replay(&mut self, pending: Vec<Pending<T>>) {
+        for one in pending {
+            match one {
+                Pending::Bytes(segment) => self.feed(segment.side, segment.time_ns, &segment.data, segment.tag),
+                Pending::Closed(side) => self.closed(side),
             }
         }
     }
@@ -358,6 +347,12 @@ impl<T: Clone> Conversation<T> {
         let mut segments = self.request.drain(Side::Request);
         segments.extend(self.response.drain(Side::Response));
         segments.sort_by_key(|segment| segment.time_ns);
+        let mut pending: Vec<_> = segments.into_iter().map(Pending::Bytes).collect();
+        for side in [Side::Request, Side::Response] {
+            if std::mem::take(&mut self.stream(side).closed) {
+                pending.push(Pending::Closed(side));
+            }
+        }
         self.phase = Phase::Inferring(Inferring::default());
         self.upgrades = self.upgrades.saturating_add(1);
         if self.upgrades > UPGRADES_MAX
@@ -365,10 +360,7 @@ impl<T: Clone> Conversation<T> {
         {
             self.phase = Phase::Speaking { protocol, codec: protocol.codec(), demand };
         }
-        self.replay(segments);
-        if self.request.closed && self.response.closed {
-            self.decide();
-        }
+        self.replay(pending);
     }
 
     /// Gives out what can no longer become whole, as the client has closed and waits for nothing.

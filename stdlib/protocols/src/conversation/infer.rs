@@ -19,18 +19,24 @@ pub(super) struct Segment<T> {
     pub(super) tag: T,
 }
 
+/// What came while the protocol was unknown.
+pub(super) enum Pending<T> {
+    Bytes(Segment<T>),
+    Closed(Side),
+}
+
 type Choice = (&'static dyn Protocol, Demand);
 
 /// The first bytes, and the order in which they came.
 pub(super) struct Inferring<T> {
-    pub(super) segments: Vec<Segment<T>>,
+    pub(super) pending: Vec<Pending<T>>,
     request: Vec<u8>,
     response: Vec<u8>,
 }
 
 impl<T> Default for Inferring<T> {
     fn default() -> Self {
-        Inferring { segments: Vec::new(), request: Vec::new(), response: Vec::new() }
+        Inferring { pending: Vec::new(), request: Vec::new(), response: Vec::new() }
     }
 }
 
@@ -40,7 +46,15 @@ impl<T> Inferring<T> {
             Side::Request => self.request.extend_from_slice(data),
             Side::Response => self.response.extend_from_slice(data),
         }
-        self.segments.push(Segment { side, time_ns, data: data.to_vec(), tag });
+        self.pending.push(Pending::Bytes(Segment { side, time_ns, data: data.to_vec(), tag }));
+    }
+
+    /// Takes note of a close, and says whether both sides have closed.
+    pub(super) fn close(&mut self, side: Side) -> bool {
+        self.pending.push(Pending::Closed(side));
+        let has_closed =
+            |side| self.pending.iter().any(|one| matches!(one, Pending::Closed(closed) if *closed == side));
+        has_closed(Side::Request) && has_closed(Side::Response)
     }
 
     /// The first protocol that is certain, or the last one where all others are out.
