@@ -96,9 +96,9 @@ impl Capture {
         }
     }
 
-    /// Records that the ring had no room for: any makes a recording incomplete.
+    /// Records that the ring had no room for: any makes a recording incomplete, and a count that cannot be read counts as many.
     pub fn lost_records(&self) -> u64 {
-        self.session.map_named("lost").map_or(0, |entries| entries.iter().map(count).sum())
+        self.session.map_named("dropped").map_or(u64::MAX, |entries| entries.iter().map(count).sum())
     }
 
     /// Detaches the programs; what waits in the ring can still be drained.
