@@ -11,6 +11,7 @@ pub mod mock;
 pub mod output;
 pub mod record;
 pub mod recording;
+pub mod repl;
 pub mod replay;
 pub mod report;
 pub mod rules;

@@ -16,6 +16,7 @@ mod flow;
 mod frame;
 pub mod insn;
 mod maps;
+mod outline;
 mod reuse;
 mod select;
 mod share;
@@ -31,6 +32,7 @@ pub use disassemble::disassemble;
 pub use frame::{SCRATCH_LEN_BYTES, STACK_LEN_BYTES};
 use insn::Insn;
 pub use maps::{LOST_EVENTS, LOST_UPDATES, MapSpec, NO_PREALLOC};
+pub use outline::outline;
 
 /// One program to make from a function of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]

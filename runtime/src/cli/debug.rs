@@ -1,10 +1,18 @@
 //! `reel debug`: what a stage of the compiler made of a script.
+//!
+//! The dumps go to standard output and are deterministic: the same script on the same kernel gives the same bytes.
 
-use std::path::PathBuf;
+use std::fmt::Write;
 
 use clap::{Parser, ValueEnum};
+use reel_compiler::bpf;
+use reel_compiler::jit::Native;
+use reel_compiler::lower::NativeModule;
+use reel_lang::{ast, hir};
 
-use super::Outcome;
+use super::script::{Input, Script};
+use super::{Outcome, print};
+use crate::engine::compile::{Faults, Kernel};
 use crate::exit::{Exit, Failure};
 
 #[derive(Debug, Parser)]
@@ -15,12 +23,8 @@ pub struct Args {
     /// The stage.
     #[arg(value_enum)]
     pub stage: Stage,
-    /// Program text instead of a file.
-    #[arg(short = 'e', value_name = "PROG")]
-    pub expression: Vec<String>,
-    /// A script or rule file; `-` is standard input.
-    #[arg(value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub input: Input,
 }
 
 /// A stage of the compiler.
@@ -34,7 +38,7 @@ pub enum Stage {
     Plan,
     /// The intermediate representation.
     Ir,
-    /// The eBPF instructions.
+    /// The eBPF instructions, beside the script.
     Bpf,
     /// Cranelift's input.
     Clif,
@@ -45,6 +49,87 @@ pub enum Stage {
 }
 
 /// Runs the command.
-pub fn run(_args: Args) -> Outcome {
-    Err(Failure::new(Exit::Usage, "this command is not built yet"))
+pub fn run(args: Args) -> Outcome {
+    let script = Script::read(&args.input)?;
+    let text = dump(args.stage, &script)?;
+    print(&text)
+}
+
+fn dump(stage: Stage, script: &Script) -> Result<String, Failure> {
+    let shown = |faults: Faults| faults.failure(&script.sources);
+    if stage == Stage::Ast {
+        return Ok(script.trees().map_err(shown)?.iter().map(ast::dump::dump).collect());
+    }
+    let (program, _) = script.typed().map_err(shown)?;
+    if stage == Stage::Plan {
+        return super::plan::text(script, program);
+    }
+    let program = script.users_own(program);
+    let kernel = || script.kernel(&program).map_err(shown);
+    let native = || script.native(&program).map_err(shown);
+    match stage {
+        Stage::Ast | Stage::Plan | Stage::Hir => Ok(typed(script, program)),
+        Stage::Ir => Ok(ir(kernel()?.as_ref(), &native()?)),
+        Stage::Bpf => Ok(in_kernel(kernel()?, |kernel| bpf::disassemble(&kernel.object, Some(&script.sources)))),
+        Stage::Elf => kernel()?.map_or_else(|| Ok(NO_KERNEL.to_owned()), |kernel| elf(&kernel.object)),
+        Stage::Clif | Stage::Asm => listing(stage, &native()?),
+    }
+}
+
+const NO_KERNEL: &str = "; nothing of this runs in the kernel\n";
+const NO_NATIVE: &str = "; nothing of this runs natively\n";
+
+fn in_kernel(kernel: Option<Kernel>, show: impl Fn(&Kernel) -> String) -> String {
+    kernel.as_ref().map_or_else(|| NO_KERNEL.to_owned(), show)
+}
+
+/// The typed program, with the noise classes that are the user's own.
+fn typed(script: &Script, mut program: hir::Program) -> String {
+    program.noise.retain(|class| script.is_users(class.span));
+    hir::dump::dump(&program)
+}
+
+/// Both modules, each after a line for every clause that says which functions are its.
+fn ir(kernel: Option<&Kernel>, native: &NativeModule) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    if let Some(kernel) = kernel {
+        out += "; kernel\n";
+        for (program, code) in kernel.lowered.programs.iter().zip(&kernel.object.programs) {
+            let _ = writeln!(
+                out,
+                "; {}: function {}, program {}, section {}",
+                program.clause, program.function, code.name, code.section
+            );
+        }
+        let _ = write!(out, "{}", kernel.lowered.module);
+    }
+    if !native.module.functions.is_empty() {
+        out += "; native\n";
+        for clause in &native.clauses {
+            let functions = [("predicate", clause.predicate), ("body", clause.body)];
+            let functions = functions.iter().filter_map(|(what, index)| Some(format!("{what} function {}", (*index)?)));
+            let _ = writeln!(out, "; {}: {}", clause.clause, functions.collect::<Vec<_>>().join(", "));
+        }
+        let _ = write!(out, "{}", native.module);
+    }
+    out
+}
+
+fn listing(stage: Stage, native: &NativeModule) -> Result<String, Failure> {
+    if native.module.functions.is_empty() {
+        return Ok(NO_NATIVE.to_owned());
+    }
+    let compiled = Native::compile(&native.module)
+        .map_err(|error| Failure::new(Exit::Machine, format!("the native code cannot be made: {error}")))?;
+    let mut out = String::new();
+    for listing in compiled.listings() {
+        let text = if stage == Stage::Clif { &listing.clif } else { &listing.asm };
+        let _ = writeln!(out, "; {}\n{}", listing.name, text.trim_end());
+    }
+    Ok(out)
+}
+
+fn elf(object: &bpf::Object) -> Result<String, Failure> {
+    bpf::outline(object).map_err(|error| Failure::new(Exit::Machine, error.to_string()))
 }

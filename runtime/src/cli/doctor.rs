@@ -1,11 +1,23 @@
 //! `reel doctor`: what this machine can do, and what is missing.
+//!
+//! Exit 3 where nothing can be recorded here; what is lacking beyond that is told and costs nothing.
 
 use clap::Parser;
+use comfy_table::{ContentArrangement, Table, presets};
+use reel_probes::doctor::{Capability, Report};
+use serde_json::json;
 
-use super::{Format, Outcome};
+use super::{Format, Outcome, print};
 use crate::exit::{Exit, Failure};
 
+/// The width of the table, in columns.
+const WIDTH: u16 = 110;
+
+/// What a recording cannot do without, whatever the rung.
+const NEEDS: [Capability; 3] = [Capability::Kernel, Capability::Privilege, Capability::Cgroup];
+
 #[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  reel doctor\n  reel doctor --format json | jq 'select(.ok == false)'")]
 pub struct Args {
     /// A table for people, or one JSON object a line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -13,6 +25,118 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(_args: Args) -> Outcome {
-    Err(Failure::new(Exit::Usage, "this command is not built yet"))
+pub fn run(args: Args) -> Outcome {
+    let report = Report::new();
+    print(&match args.format {
+        Format::Text => text(&report),
+        Format::Json => json(&report),
+    })?;
+    verdict(&report)
+}
+
+fn text(report: &Report) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(WIDTH).set_header(["", "what", "found", "what to do"]);
+    for check in &report.checks {
+        table.add_row([if check.ok { "ok" } else { "no" }, check.name, &check.detail, &check.remedy]);
+    }
+    let mut out = format!("{}\n\n", table.trim_fmt());
+    match &report.capture {
+        Ok(choice) => {
+            out += &format!("recording reads traffic through: {}\n", choice.rung);
+            for (rung, why) in &choice.passed_over {
+                out += &format!("  not through {rung}, for lack of {why}\n");
+            }
+        }
+        Err(lacking) => out += &format!("recording cannot read traffic: {}\n  help: {}\n", lacking.why, lacking.remedy),
+    }
+    out
+}
+
+fn json(report: &Report) -> String {
+    let checks = report
+        .checks
+        .iter()
+        .map(|check| json!({"check": check.name, "ok": check.ok, "detail": check.detail, "remedy": check.remedy}));
+    let capture = match &report.capture {
+        Ok(choice) => {
+            let passed_over =
+                choice.passed_over.iter().map(|(rung, why)| json!({"rung": rung.to_string(), "why": why}));
+            json!({"capture": choice.rung.to_string(), "ok": true, "passed_over": passed_over.collect::<Vec<_>>()})
+        }
+        Err(lacking) => json!({"capture": null, "ok": false, "detail": lacking.why, "remedy": lacking.remedy}),
+    };
+    checks.chain([capture]).map(|line| format!("{line}\n")).collect()
+}
+
+/// Whether anything can be recorded here.
+fn verdict(report: &Report) -> Outcome {
+    let lacking = report.checks.iter().find(|check| !check.ok && NEEDS.contains(&check.capability));
+    let failure = |why: String, remedy: &str| {
+        Failure::new(Exit::Machine, format!("nothing can be recorded on this machine: {why}")).remedy(remedy)
+    };
+    match (lacking, &report.capture) {
+        (Some(check), _) => Err(failure(format!("{}: {}", check.name, check.detail), &check.remedy)),
+        (None, Err(lacking)) => Err(failure(lacking.why.clone(), &lacking.remedy)),
+        (None, Ok(_)) => Ok(Exit::Passed),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use reel_probes::Unsupported;
+    use reel_probes::doctor::{Check, Choice, Rung};
+
+    use super::*;
+
+    fn report(lacking: Option<Capability>, capture: Result<Choice, Unsupported>) -> Report {
+        let check = |capability: Capability| {
+            let ok = Some(capability) != lacking;
+            let (detail, remedy) = if ok { ("works", "") } else { ("EPERM", "run as root") };
+            Check { capability, name: capability.name(), ok, detail: detail.into(), remedy: remedy.into() }
+        };
+        Report { checks: Capability::ALL.into_iter().map(check).collect(), capture }
+    }
+
+    fn second_rung() -> Result<Choice, Unsupported> {
+        let why = "TCP tracepoints: this kernel has none".to_owned();
+        Ok(Choice { rung: Rung::SysExit, passed_over: vec![(Rung::TcpTracepoints, why)] })
+    }
+
+    #[test]
+    fn what_is_lacking_stands_beside_what_to_do() {
+        let text = text(&report(Some(Capability::Kprobe), second_rung()));
+        let row = text.lines().find(|line| line.contains(Capability::Kprobe.name())).unwrap();
+        for part in ["no", "EPERM", "run as root"] {
+            assert!(row.contains(part), "{part} is missing in: {row}");
+        }
+        let end = "recording reads traffic through: tp_btf/sys_exit\n  \
+                   not through TCP tracepoints, for lack of TCP tracepoints: this kernel has none\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn only_what_recording_needs_makes_it_fail() {
+        assert_eq!(verdict(&report(Some(Capability::Kprobe), second_rung())), Ok(Exit::Passed));
+        let failure = verdict(&report(Some(Capability::Privilege), second_rung())).unwrap_err();
+        assert_eq!((failure.exit, failure.remedy.as_deref()), (Exit::Machine, Some("run as root")));
+        let lacking = ["capturing network traffic", "no ring buffer", "use Linux 5.8"].map(str::to_owned);
+        let [what, why, remedy] = lacking;
+        let none = Err(Unsupported { what, why, remedy });
+        let failure = verdict(&report(None, none)).unwrap_err();
+        assert!(failure.message.contains("no ring buffer"), "{failure}");
+    }
+
+    #[test]
+    fn json_has_a_line_for_each_check_and_one_for_capture() {
+        let lines = json(&report(Some(Capability::Kprobe), second_rung()));
+        let values: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(values.len(), Capability::ALL.len() + 1);
+        let bad: Vec<_> = values.iter().filter(|value| value["ok"] == json!(false)).collect();
+        assert_eq!(bad.len(), 1);
+        assert_eq!(bad[0]["remedy"], json!("run as root"));
+        assert_eq!(values.last().unwrap()["passed_over"][0]["rung"], json!("TCP tracepoints"));
+    }
 }

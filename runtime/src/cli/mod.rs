@@ -11,6 +11,7 @@ mod plan;
 mod record;
 mod repl;
 mod replay;
+mod script;
 mod show;
 pub mod sources;
 mod trace;
@@ -124,8 +125,19 @@ fn guard(args: &[std::ffi::OsString]) -> u8 {
     u8::try_from(reel_probes::guard::guard_main(args)).unwrap_or(u8::MAX)
 }
 
+/// Prints what a command is asked for. A reader that has gone away has seen enough.
+fn print(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Machine, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(Exit::Passed),
+    }
+}
+
 /// Prints a failure: `reel: what happened`, then what to do.
-fn report(failure: &Failure) {
+pub(crate) fn report(failure: &Failure) {
     let mut err = anstream::stderr();
     let bold = anstyle::Style::new().bold();
     let red = bold.fg_color(Some(anstyle::AnsiColor::Red.into()));

@@ -29,7 +29,8 @@ fn path(sources: &mut SourceMap, file: &Path) -> Result<FileId, Failure> {
     let name = file.display().to_string();
     match std::fs::read(file) {
         Ok(bytes) => utf8(sources, name, bytes),
-        Err(error) => Err(Failure::new(Exit::Usage, format!("cannot read the script {name}: {error}"))),
+        Err(error) => Err(Failure::new(Exit::Usage, format!("cannot read the script {name}: {error}"))
+            .remedy("check the path; a program's text is given with -e")),
     }
 }
 

@@ -100,7 +100,7 @@ fn positional(args: &Args) -> Vec<String> {
 }
 
 /// `BPFTRACE_MAX_STRLEN=64` sets `max_strlen`.
-fn environment_config() -> Vec<(String, String)> {
+pub(super) fn environment_config() -> Vec<(String, String)> {
     let named = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let name = name.to_str()?.strip_prefix("BPFTRACE_")?.to_ascii_lowercase();
         Some((name, value.to_str()?.to_owned()))

@@ -4,14 +4,16 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
+use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level::pipe;
+use signal_hook::low_level::{pipe, unregister};
 
 /// Signals that end a run, once each.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: UnixStream,
     terminate: UnixStream,
+    ids: [SigId; 2],
 }
 
 /// A signal that arrived.
@@ -40,10 +42,11 @@ impl Signals {
         let channel = |signal| {
             let (receive, send) = UnixStream::pair()?;
             receive.set_nonblocking(true)?;
-            pipe::register(signal, send)?;
-            Ok::<_, io::Error>(receive)
+            let id = pipe::register(signal, send)?;
+            Ok::<_, io::Error>((receive, id))
         };
-        Ok(Signals { interrupt: channel(SIGINT)?, terminate: channel(SIGTERM)? })
+        let ((interrupt, first), (terminate, second)) = (channel(SIGINT)?, channel(SIGTERM)?);
+        Ok(Signals { interrupt, terminate, ids: [first, second] })
     }
 
     /// What to wait on.
@@ -58,5 +61,14 @@ impl Signals {
             return Some(Signal::Interrupt);
         }
         matches!(self.terminate.read(&mut byte), Ok(n) if n > 0).then_some(Signal::Terminate)
+    }
+}
+
+impl Drop for Signals {
+    /// Closes the pipes: a prompt takes the signals over for each clause that it runs.
+    fn drop(&mut self) {
+        for id in self.ids {
+            unregister(id);
+        }
     }
 }
