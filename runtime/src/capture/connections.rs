@@ -67,7 +67,8 @@ pub struct Totals {
     pub connections: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
-    /// The same by the kernel's own counters, of connections whose end was seen.
+    /// The same by the kernel's own counters, as they were at the last state of each connection that was seen. What the app has
+    /// not read is in them too.
     pub kernel_received_bytes: u64,
     pub kernel_sent_bytes: u64,
 }
@@ -81,6 +82,10 @@ struct Connection {
     sent_closed: bool,
     /// Which way ended first.
     first_closed: Option<Flow>,
+    /// The state that was seen last, with the kernel's counters.
+    latest: StateChange,
+    /// Whether that is the end: only what the app has not read yet may still come.
+    is_closed: bool,
 }
 
 impl Connection {
@@ -89,6 +94,11 @@ impl Connection {
             (Direction::In, Flow::Received) | (Direction::Out, Flow::Sent) => Side::Request,
             _ => Side::Response,
         }
+    }
+
+    /// Whether the app has read all that it was sent, or nobody knows.
+    fn is_read(&self) -> bool {
+        self.received.captured_bytes + self.received.missing_bytes >= self.latest.received_bytes
     }
 
     fn stream(&mut self, flow: Flow) -> &mut Stream {
@@ -122,7 +132,7 @@ impl Connections {
         let mut open: Vec<Connection> = self.open.drain().map(|(_, connection)| connection).collect();
         open.sort_by_key(|connection| connection.id);
         for connection in open {
-            self.end(connection, None, moment, sink);
+            self.end(connection, moment, sink);
         }
     }
 
@@ -146,10 +156,26 @@ impl Connections {
         connection.stream(data.flow).add(data.seq, data.bytes, data.total_len, &mut |piece| {
             sink.piece(id, side, piece, moment);
         });
+        if connection.is_closed {
+            self.settle(data.cookie, moment, sink);
+        }
+    }
+
+    /// Ends a connection that is closed, once the app has read what it was sent: after a reset it may still do so.
+    fn settle(&mut self, cookie: Cookie, moment: Moment, sink: &mut impl Sink) {
+        if self.open.get(&cookie).is_some_and(|connection| connection.is_closed && connection.is_read())
+            && let Some(connection) = self.open.remove(&cookie)
+        {
+            self.end(connection, moment, sink);
+        }
     }
 
     fn state(&mut self, change: &StateChange, sink: &mut impl Sink) {
         let moment = Moment { time_ns: change.time_ns, task: change.task };
+        if let Some(connection) = self.open.get_mut(&change.cookie) {
+            connection.latest = change.clone();
+            connection.is_closed = change.new == TcpState::Close;
+        }
         match (change.old, change.new) {
             (_, TcpState::Listen) => sink.listening(change.local, moment),
             (TcpState::SynSent, TcpState::Established) => self.open(change, Direction::Out, moment, sink),
@@ -157,11 +183,7 @@ impl Connections {
             (TcpState::SynSent, TcpState::Close) => sink.refused(ends(change, Direction::Out), moment),
             (_, TcpState::CloseWait) => self.peer_closed(change),
             (_, TcpState::FinWait1 | TcpState::LastAck) => self.sent_all(change, moment, sink),
-            (_, TcpState::Close) => {
-                if let Some(connection) = self.open.remove(&change.cookie) {
-                    self.end(connection, Some(change), moment, sink);
-                }
-            }
+            (_, TcpState::Close) => self.settle(change.cookie, moment, sink),
             _ => {}
         }
     }
@@ -173,9 +195,18 @@ impl Connections {
         let (mut received, mut sent) = (Stream::default(), Stream::default());
         received.starts_at(change.copied_seq);
         sent.starts_at(change.write_seq);
-        let connection = Connection { id, direction, received, sent, sent_closed: false, first_closed: None };
+        let connection = Connection {
+            id,
+            direction,
+            received,
+            sent,
+            sent_closed: false,
+            first_closed: None,
+            latest: change.clone(),
+            is_closed: false,
+        };
         if let Some(old) = self.open.insert(change.cookie, connection) {
-            self.end(old, None, moment, sink);
+            self.end(old, moment, sink);
         }
         sink.opened(id, ends(change, direction), moment);
     }
@@ -199,7 +230,9 @@ impl Connections {
         sink.closed(id, side, moment);
     }
 
-    fn end(&mut self, mut connection: Connection, last: Option<&StateChange>, moment: Moment, sink: &mut impl Sink) {
+    fn end(&mut self, mut connection: Connection, moment: Moment, sink: &mut impl Sink) {
+        let latest = connection.latest.clone();
+        let last = connection.is_closed.then_some(&latest);
         for flow in [Flow::Received, Flow::Sent] {
             let (id, side) = (connection.id, connection.side(flow));
             let sent_closed = connection.sent_closed;
@@ -223,8 +256,8 @@ impl Connections {
                 sink.closed(id, side, moment);
             }
         }
-        self.totals.kernel_received_bytes += last.map_or(0, |change| change.received_bytes);
-        self.totals.kernel_sent_bytes += last.map_or(0, |change| change.sent_bytes);
+        self.totals.kernel_received_bytes += latest.received_bytes;
+        self.totals.kernel_sent_bytes += latest.sent_bytes;
         let first = connection.first_closed.map(|flow| connection.side(flow));
         sink.ended(connection.id, first, moment);
     }

@@ -121,3 +121,22 @@ fn bytes_of_an_unknown_socket_are_counted() {
 fn a_refused_connection_is_told() {
     check(&[state(1, TcpState::SynSent, TcpState::Close, 500, 0)], "refused by 127.0.0.1:40000\n", Losses::default());
 }
+
+#[test]
+fn what_is_read_after_the_end_belongs_to_the_connection() {
+    let closed = match state(1, TcpState::Established, TcpState::Close, 500, 100) {
+        Event::State(change) => Event::State(StateChange { received_bytes: 3, ..change }),
+        other => other,
+    };
+    check(
+        &[
+            state(1, TcpState::SynSent, TcpState::Established, 500, 100),
+            closed,
+            data(1, Flow::Received, 100, "abc"),
+            data(1, Flow::Received, 103, "late"),
+        ],
+        "0 opened out server 127.0.0.1:40000\n0 response abc by 7\n0 response closed\n0 request closed\n\
+         0 ended, nobody first\n",
+        Losses { missing_bytes: 0, unknown_socket_bytes: 4 },
+    );
+}
