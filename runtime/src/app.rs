@@ -22,6 +22,16 @@ const SIGTERM: i32 = 15;
 /// A place for an app to run in.
 pub struct Home {
     cgroup: Cgroup,
+    output: Output,
+}
+
+/// Where the app's standard output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Where it would go without reel.
+    Own,
+    /// To standard error, since standard output is reel's report.
+    Stderr,
 }
 
 impl Home {
@@ -29,8 +39,8 @@ impl Home {
     ///
     /// # Errors
     /// This machine has no cgroup v2, or we may not use it.
-    pub fn make() -> Result<Home, Failure> {
-        Ok(Home { cgroup: Cgroup::create().map_err(cgroup_failure)? })
+    pub fn make(output: Output) -> Result<Home, Failure> {
+        Ok(Home { cgroup: Cgroup::create().map_err(cgroup_failure)?, output })
     }
 
     /// Where programs attach, and whose id they filter by.
@@ -53,6 +63,9 @@ impl Home {
         let app = Spawn::new(command)
             .and_then(|mut spawn| {
                 spawn.own_process_group();
+                if self.output == Output::Stderr {
+                    spawn.stdout(std::io::stderr());
+                }
                 for (name, value) in env {
                     spawn.env(name, value);
                 }

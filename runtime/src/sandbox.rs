@@ -17,7 +17,7 @@ use reel_probes::programs;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::os::fd::AsFd;
 
-use crate::app::{App, Home};
+use crate::app::{App, Home, Output};
 use crate::capture::kernel::trusted;
 use crate::engine::compile;
 use crate::engine::session::Session;
@@ -76,7 +76,7 @@ impl Sandbox {
     /// # Errors
     /// What this machine cannot do, or why the command does not start.
     pub fn start(command: &[OsString], env: &[(String, OsString)], mock_port: u16) -> Result<Sandbox, Failure> {
-        let home = Home::make()?;
+        let home = Home::make(Output::Stderr)?;
         let network_order = u32::from(mock_port.to_be());
         let parameters = vec![home.cgroup().id().to_string(), network_order.to_string()];
         let lower = compile::kernel_options();

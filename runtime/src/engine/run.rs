@@ -19,7 +19,7 @@ use super::printer::{Effect, Outputs, Printer};
 use super::session::Session;
 use super::signals::Signals;
 use super::{compile, maps};
-use crate::app::{App, Home};
+use crate::app::{App, Home, Output};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 use crate::output::map::{Cut, Table};
@@ -60,7 +60,7 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
     let mut run = Run { session, live: None, outputs, printer, program: request.program, sources, exit: None };
     run.session.begin(sources)?;
     let count = run.session.attached() + request.messages.as_ref().map_or(0, Messages::count);
-    let home = request.command.as_ref().map(|_| Home::make()).transpose()?;
+    let home = request.command.as_ref().map(|_| Home::make(Output::Own)).transpose()?;
     if let (Some(messages), Some(home)) = (request.messages, &home) {
         run.live = Some(Live::start(home.cgroup(), messages)?);
     }

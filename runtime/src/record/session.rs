@@ -20,7 +20,7 @@ use super::collector::Collector;
 use super::compose::{self, Selection, Written};
 use super::summary::Summary;
 use super::watch::{self, Ended};
-use crate::app::{App, Home};
+use crate::app::{App, Home, Output};
 use crate::capture::connections::{Connections, Moment, NOBODY};
 use crate::capture::kernel::{Capture, Settings};
 use crate::capture::reader::{Batch, Reader};
@@ -45,7 +45,7 @@ pub struct Request {
 pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit, Option<ExitStatus>), Failure> {
     let signals = watch::signals()?;
     let mut writer = Writer::create(&request.output, about(request)).map_err(Failure::from)?;
-    let home = Home::make()?;
+    let home = Home::make(Output::Own)?;
     let reader = Reader::start(Capture::start(home.cgroup(), &request.capture)?)?;
     let app = home.start(&request.command, &[], &[])?;
     let app_ended = watch::fd(app.exit_fd_owned().map_err(|error| machine("watch the app", &error))?)?;
