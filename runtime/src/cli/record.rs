@@ -59,14 +59,14 @@ pub fn run(args: Args) -> Outcome {
         return Err(Failure::new(Exit::Usage, format!("{} exists already", args.output.display()))
             .remedy("name another folder with -o, or replace the recording with --force"));
     }
+    let rules = rules::load(&args.rules, &Machine::default())?;
     let request = Request {
         command: args.command,
         output: args.output,
         drive: args.drive,
         listen_timeout: Duration::from_secs(args.listen_timeout),
-        capture: Settings { ring_len_bytes: args.ring_mib.next_power_of_two() << 20, ..Settings::default() },
+        capture: Settings { ring_len_bytes: args.ring_mib.next_power_of_two() << 20, filters: rules.filters().clone() },
     };
-    let rules = rules::load(&args.rules, &Machine::default())?;
     let vault = Vault::of_recording(&request.output, &secrets::state_folder())?;
     let mut selector = Selector::new(&rules, Redactor::new(vault));
     let (exit, app) = session::record(&request, &mut selector)?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use reel_compiler::jit::Native;
-use reel_compiler::lower;
+use reel_compiler::{lower, plan};
 use reel_lang::check::Options;
 use reel_lang::diagnostic::Diagnostics;
 use reel_lang::env::Environment;
@@ -54,5 +54,6 @@ pub(super) fn compile(sources: &SourceMap, env: &dyn Environment) -> Result<(Rul
         LoadError::Faults(Faults(diagnostics))
     })?;
     let native = Native::compile(&module.module).map_err(|error| LoadError::Compiler(error.to_string()))?;
-    Ok((Ruleset::new(&program, module, native, sources, stdlib_programs), warnings))
+    let filters = plan::filters(&program, env);
+    Ok((Ruleset::new(&program, module, native, sources, stdlib_programs).with_filters(filters), warnings))
 }

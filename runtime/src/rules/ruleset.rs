@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reel_compiler::jit::{Native, Record};
 use reel_compiler::lower::{NativeAction, NativeModule};
 use reel_compiler::native::{Host, Maps};
+use reel_compiler::plan::Filters;
 use reel_lang::hir::{self, Action, Header, NoiseId, Stage};
 use reel_lang::schema::{Side, conn};
 use reel_lang::span::{SourceMap, Span};
@@ -23,6 +24,7 @@ pub struct Ruleset {
     noise: Vec<(usize, Arc<str>)>,
     /// One at a time: a rule may use maps.
     machine: Mutex<Machine>,
+    filters: Filters,
 }
 
 struct Clause {
@@ -70,6 +72,17 @@ impl Host for RuleHost {
 }
 
 impl Ruleset {
+    /// Takes note of what the rules say of whole connections.
+    pub(super) fn with_filters(mut self, filters: Filters) -> Self {
+        self.filters = filters;
+        self
+    }
+
+    /// What the capture rules say of whole connections: the kernel drops the others.
+    pub fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
     pub(super) fn new(
         program: &hir::Program,
         module: NativeModule,
@@ -99,7 +112,7 @@ impl Ruleset {
         let names = program.noise.iter().map(|class| Arc::from(class.name.as_str()));
         let noise = module.noise.iter().map(|index| *index as usize).zip(names).collect();
         let host = RuleHost { maps: Maps::new(&module.module.maps), values: Vec::new() };
-        Ruleset { clauses, noise, machine: Mutex::new(Machine { native, host }) }
+        Ruleset { clauses, noise, machine: Mutex::new(Machine { native, host }), filters: Filters::default() }
     }
 
     /// Runs what asks of an exchange with the machine and the exchange's flat record.
