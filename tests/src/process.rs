@@ -1,6 +1,6 @@
 //! Child processes of tests: none outlives its test, and waiting is for an event, never for a time.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -52,6 +52,18 @@ pub fn free_port() -> Result<u16> {
         .map(|i| 10_000 + (start - 10_000 + i) % 20_000)
         .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
         .context("no free port")
+}
+
+/// Waits until something accepts connections to a port of 127.0.0.1.
+pub fn wait_connectable(port: u16) -> Result<()> {
+    let began = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if began.elapsed() > PATIENCE {
+            bail!("nothing listens on port {port} after {PATIENCE:?}");
+        }
+        std::thread::yield_now();
+    }
+    Ok(())
 }
 
 /// The repository's root.
