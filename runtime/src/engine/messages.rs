@@ -83,7 +83,6 @@ impl Messages {
     /// Runs every clause that an exchange concerns.
     pub fn exchange(&mut self, heard: &Heard, comm: &str) {
         let protocol = heard.exchange.protocol;
-        let conn = conn_values(heard, comm);
         let request = heard.exchange.request.as_ref();
         let response = heard.exchange.response.as_ref();
         for (probe, clause) in &self.probes {
@@ -94,14 +93,17 @@ impl Messages {
             }
             let (request, response) = match probe.event {
                 Event::Request => (request, None),
-                Event::Response => (None, response),
-                Event::Exchange => (request, response),
+                // A response knows what it answers.
+                Event::Response | Event::Exchange => (request, response),
             };
-            let Some(last) = response.or(request) else { continue };
-            if probe.event == Event::Exchange && (request.is_none() || response.is_none()) {
-                continue;
-            }
+            let is_whole = match probe.event {
+                Event::Request => request.is_some(),
+                Event::Response => response.is_some(),
+                Event::Exchange => request.is_some() && response.is_some(),
+            };
+            let Some(last) = response.or(request).filter(|_| is_whole) else { continue };
             self.state.now_ns = last.last_ns;
+            let conn = conn_values(heard, probe.event, comm);
             let record = record(protocol.schema(), &conn, request.map(message), response.map(message));
             run(&self.native, clause, &record, &mut self.state);
         }
@@ -155,18 +157,22 @@ fn message(timed: &Timed<Moment>) -> &Message {
     &timed.message
 }
 
-/// The fields of a connection, as its own end of the exchange knows them.
-fn conn_values(heard: &Heard, comm: &str) -> Conn {
+/// The fields of a connection, as its own end of the exchange knows them when the event is there.
+fn conn_values(heard: &Heard, event: Event, comm: &str) -> Conn {
     let exchange = &heard.exchange;
     let first = exchange.request.as_ref().or(exchange.response.as_ref());
     let latency = match (&exchange.request, &exchange.response) {
-        (Some(request), Some(response)) => {
+        (Some(request), Some(response)) if event != Event::Request => {
             Value::Duration(i64::try_from(response.last_ns.saturating_sub(request.first_ns)).unwrap_or(i64::MAX))
         }
         _ => Value::Nil,
     };
-    let size =
-        [&exchange.request, &exchange.response].into_iter().flatten().map(|timed| timed.message.wire_len).sum::<u64>();
+    let measured: &[_] = match event {
+        Event::Request => &[&exchange.request],
+        Event::Response => &[&exchange.response],
+        Event::Exchange => &[&exchange.request, &exchange.response],
+    };
+    let size = measured.iter().copied().flatten().map(|timed| timed.message.wire_len).sum::<u64>();
     let mut conn = Conn::default();
     let address = |conn: &mut Conn, ip, port, address: SocketAddr| {
         conn.put(ip, Value::Ip(address.ip()));

@@ -73,8 +73,7 @@ impl Session {
         for (index, program) in programs.iter().enumerate() {
             let name = attach::name(index, program);
             self.attached += program.attach.len();
-            let hooks = attach::hooks(program, cgroup).map_err(|error| failure(&self.kernel, error, sources))?;
-            for (hook, cookie) in hooks {
+            for (hook, cookie) in attach::hooks(program, cgroup) {
                 match hook {
                     Hook::Begin => self.begins.push(name.clone()),
                     Hook::End => self.ends.push(name.clone()),
