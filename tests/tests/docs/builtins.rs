@@ -1,0 +1,134 @@
+//! The tables of names in the documentation are those of the registries; `BLESS=1` writes them.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use reel_compiler::builtins;
+use reel_lang::diagnostic::code;
+use reel_lang::env::{Function, Param, Places};
+use reel_lang::schema::{CONN_FIELDS, Side};
+use reel_tests::process::root;
+
+use crate::markdown::read;
+
+#[test]
+fn the_values_and_functions_are_listed() -> Result<()> {
+    agrees("docs/tracing.md", "values", &values()?)?;
+    agrees("docs/tracing.md", "functions", &functions()?)
+}
+
+#[test]
+fn the_fields_of_messages_are_listed() -> Result<()> {
+    agrees("docs/messages.md", "connection", &connection()?)?;
+    for protocol in reel_protocols::protocols() {
+        let schema = protocol.schema();
+        agrees("docs/messages.md", &schema.protocol, &fields(schema)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_codes_of_diagnostics_are_listed() -> Result<()> {
+    let mut out = "| code | meaning |\n|---|---|\n".to_owned();
+    for (code, title) in code::ALL {
+        writeln!(out, "| {code} | {title} |")?;
+    }
+    agrees("docs/diagnostics.md", "codes", &out)
+}
+
+/// Holds the text between `<!-- NAME -->` and `<!-- end -->` against what the code says.
+fn agrees(file: &str, name: &str, expected: &str) -> Result<()> {
+    let text = read(Path::new(file))?;
+    let begin = format!("<!-- {name} -->\n");
+    let (before, rest) = text.split_once(&begin).with_context(|| format!("{file} has no {}", begin.trim()))?;
+    let (found, after) = rest.split_once("<!-- end -->").with_context(|| format!("{file}: {name} has no end"))?;
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(root().join(file), format!("{before}{begin}{expected}<!-- end -->{after}"))?;
+    } else {
+        assert!(found == expected, "{file}: the table of {name} is not what the code has; BLESS=1 writes it");
+    }
+    Ok(())
+}
+
+/// A cell's text: a bar would end it.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn places(places: Places) -> &'static str {
+    match (places.kernel, places.native) {
+        (true, true) => "both",
+        (true, false) => "kernel probes",
+        _ => "messages",
+    }
+}
+
+fn values() -> Result<String> {
+    let mut out = "| value | type | where | meaning |\n|---|---|---|---|\n".to_owned();
+    for value in builtins::names().iter().filter_map(|name| builtins::builtin(name)).filter(|v| !v.places.trusted) {
+        let (ty, at, doc) = (cell(&value.ty.to_string()), places(value.places), cell(value.doc));
+        writeln!(out, "| `{}` | {ty} | {at} | {doc} |", value.name)?;
+    }
+    Ok(out)
+}
+
+fn functions() -> Result<String> {
+    let mut out = "| function | where | meaning | example |\n|---|---|---|---|\n".to_owned();
+    for function in builtins::names().iter().filter_map(|name| builtins::function(name)) {
+        if !function.places.trusted {
+            let (at, doc) = (places(function.places), cell(function.doc));
+            writeln!(out, "| `{}` | {at} | {doc} | `{}` |", signature(function), cell(function.example))?;
+        }
+    }
+    Ok(out)
+}
+
+fn signature(function: &Function) -> String {
+    let required = function.params.len() - function.optional;
+    let word = |(index, param): (usize, &Param)| {
+        let name = match param {
+            Param::Format => "format",
+            Param::Value => "value",
+            Param::Int => "int",
+            Param::LiteralInt => "literal int",
+            Param::Str => "text",
+            Param::LiteralStr => "literal text",
+            Param::Bool => "bool",
+            Param::Duration => "duration",
+            Param::Pointer => "pointer",
+            Param::Map => "@map",
+            Param::MapEntry => "@map[key]",
+            Param::Word(_) => "word",
+            Param::Path => "field",
+            Param::Dynptr => "dynptr",
+        };
+        if index < required { name.to_owned() } else { format!("[{name}]") }
+    };
+    let mut words: Vec<String> = function.params.iter().enumerate().map(word).collect();
+    if function.variadic {
+        words.push("...".to_owned());
+    }
+    format!("{}({})", function.name, words.join(", "))
+}
+
+fn connection() -> Result<String> {
+    let mut out = "| field | type | meaning |\n|---|---|---|\n".to_owned();
+    for (name, ty, doc) in CONN_FIELDS {
+        writeln!(out, "| `{name}` | {} | {} |", ty.name(), cell(doc))?;
+    }
+    Ok(out)
+}
+
+fn fields(schema: &reel_lang::schema::Schema) -> Result<String> {
+    let mut out = "| field | of | type | meaning |\n|---|---|---|---|\n".to_owned();
+    for field in &schema.fields {
+        let side = match field.side {
+            Some(Side::Request) => "request",
+            Some(Side::Response) => "response",
+            None => continue,
+        };
+        writeln!(out, "| `{}` | {side} | {} | {} |", field.name, field.ty.name(), cell(&field.doc))?;
+    }
+    Ok(out)
+}

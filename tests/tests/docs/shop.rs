@@ -1,0 +1,106 @@
+//! A folder in which the documentation's commands mean something: `./server`, a service on a store, and `./client.sh`.
+//!
+//! Both are reel's own demonstration. What a reader has and a test must not start again (cargo, sudo, the test command) is
+//! there under its name and does the part that can be held: `cargo run --release -- demo` runs `reel demo`.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use reel_tests::process::{Running, free_port, root};
+use tempfile::TempDir;
+
+/// The folder, and the store that runs behind the service.
+#[derive(Debug)]
+pub struct Shop {
+    dir: TempDir,
+    ports: [(String, &'static str); 2],
+    _store: Running,
+}
+
+/// What a command line did.
+#[derive(Debug)]
+pub struct Done {
+    pub code: Option<i32>,
+    /// Both outputs, standard output first, with the ports that the documentation uses.
+    pub output: String,
+}
+
+impl Shop {
+    /// Starts the store and fills the folder.
+    pub fn open() -> Result<Shop> {
+        let dir = tempfile::tempdir()?;
+        let bin = dir.path().join("bin");
+        std::fs::create_dir(&bin)?;
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_reel-e2e"), bin.join("reel"))?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reel-e2e"));
+        let mut store = Running::start(command.arg("__demo-store").stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+        let mut port = String::new();
+        BufReader::new(store.0.stdout.take().context("the store's output")?).read_line(&mut port)?;
+        let (app, store_port) = (free_port()?.to_string(), port.trim().to_owned());
+        let shop = Shop { dir, ports: [(app.clone(), "8080"), (store_port.clone(), "6379")], _store: store };
+        // To be watched by a tracing script, the service is visited once and ends.
+        shop.script(
+            "server",
+            &format!(
+                "[ -z \"$VISIT\" ] && exec reel __demo-app {app} {store_port} $BUG\n\
+                 reel __demo-app {app} {store_port} &\n\
+                 until reel __demo-client {app} 2>/dev/null; do :; done\nkill $!"
+            ),
+        )?;
+        shop.script("client.sh", &format!("exec reel __demo-client {app}"))?;
+        shop.script("bin/cargo", "[ \"$*\" = 'run --release -- demo' ] && exec reel demo\nexit 64")?;
+        shop.script("bin/sudo", "exec \"$@\"")?;
+        std::fs::create_dir(shop.path("tests"))?;
+        shop.script("tests/run", &format!("exec test -x '{}'", root().join("tests/run").display()))?;
+        Ok(shop)
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn script(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.path(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n"))?;
+        Ok(std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?)
+    }
+
+    /// Runs a line as a shell would, with a command to watch if it is a tracing script that has none.
+    pub fn run(&self, line: &str) -> Result<Done> {
+        let traces = line.starts_with("reel -e") || line.starts_with("reel scripts/");
+        let line = if traces && !line.contains(" -c ") { format!("{line} -c 'ls /'") } else { line.to_owned() };
+        let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).current_dir(self.dir.path()).stdin(Stdio::null());
+        command.env("PATH", path).env("XDG_STATE_HOME", self.path("state"));
+        if traces {
+            command.env("VISIT", "1");
+        }
+        let out = command.output()?;
+        let mut output = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        for (here, written) in &self.ports {
+            output = output.replace(here, written);
+        }
+        Ok(Done { code: out.status.code(), output })
+    }
+
+    /// Runs a line that must end with this status.
+    pub fn must(&self, line: &str, code: i32) -> Result<String> {
+        let done = self.run(line)?;
+        ensure!(done.code == Some(code), "`{line}` ended with {:?}, not with {code}:\n{}", done.code, done.output);
+        Ok(done.output)
+    }
+
+    /// A file of the folder, with the ports that the documentation uses.
+    pub fn read(&self, name: &str) -> Result<String> {
+        let mut text = std::fs::read_to_string(self.path(name)).with_context(|| format!("cannot read {name}"))?;
+        for (here, written) in &self.ports {
+            text = text.replace(here, written);
+        }
+        Ok(text)
+    }
+}
