@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: servers and apps as processes of their own, and reel run as a user runs it.
 
 pub mod app;
+pub mod bench;
 pub mod process;
 pub mod redis;

@@ -1,9 +1,8 @@
 //! Child processes of tests: none outlives its test, and waiting is for an event, never for a time.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -46,17 +45,25 @@ impl Running {
     }
 }
 
-/// A port of 127.0.0.1 that was free a moment ago, below the range that the kernel gives to clients. No two calls of a process
-/// give the same.
+/// A port of 127.0.0.1 that was free a moment ago, below the range that the kernel gives to clients.
 pub fn free_port() -> Result<u16> {
-    const FIRST: u16 = 10_000;
-    const COUNT: u16 = 20_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (std::process::id() * 100 % u32::from(COUNT)) as u16;
-    (0..COUNT)
-        .map(|_| FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT)
+    let start = 10_000 + (std::process::id() % 15_000) as u16;
+    (0..20_000u16)
+        .map(|i| 10_000 + (start - 10_000 + i) % 20_000)
         .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
         .context("no free port")
+}
+
+/// Waits until something accepts connections to a port of 127.0.0.1.
+pub fn wait_connectable(port: u16) -> Result<()> {
+    let began = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if began.elapsed() > PATIENCE {
+            bail!("nothing listens on port {port} after {PATIENCE:?}");
+        }
+        std::thread::yield_now();
+    }
+    Ok(())
 }
 
 /// The repository's root.

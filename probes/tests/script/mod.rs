@@ -7,7 +7,7 @@ use reel_compiler::{bpf, builtins};
 use reel_lang::check::{self, check};
 use reel_lang::diagnostic::Diagnostics;
 use reel_lang::diagnostic::render::{self, Colour};
-use reel_lang::env::{AttachError, AttachPoint, Builtin, Environment, Function, Layout, ProbeKind};
+use reel_lang::env::{AttachError, AttachPoint, Builtin, Environment, Function, Layout};
 use reel_lang::parse::parse;
 use reel_lang::schema::Schema;
 use reel_lang::span::SourceMap;
@@ -83,22 +83,5 @@ pub fn compile(name: &str, text: &str, positional: &[&str]) -> Result<Script, St
 }
 
 fn section((index, program): (usize, &lower::Program)) -> bpf::Program {
-    let target = program.attach.first().and_then(|attach| attach.point.target.first());
-    let target = target.map_or("", String::as_str);
-    let section = match program.kind {
-        _ if program.folded.is_some() => "raw_tp".to_owned(),
-        ProbeKind::Begin | ProbeKind::End | ProbeKind::Interval | ProbeKind::RawTracepoint => "raw_tp".to_owned(),
-        ProbeKind::Tracepoint => "tracepoint".to_owned(),
-        ProbeKind::BtfTracepoint => "tp_btf".to_owned(),
-        ProbeKind::Uprobe => "uprobe".to_owned(),
-        ProbeKind::Uretprobe => "uretprobe".to_owned(),
-        ProbeKind::Kprobe => "kprobe".to_owned(),
-        ProbeKind::Kretprobe => "kretprobe".to_owned(),
-        ProbeKind::Fentry => "fentry".to_owned(),
-        ProbeKind::Fexit => "fexit".to_owned(),
-        ProbeKind::Profile => "perf_event".to_owned(),
-        ProbeKind::Cgroup => format!("cgroup/{target}"),
-        ProbeKind::Sockops => "sockops".to_owned(),
-    };
-    bpf::Program { function: program.function as usize, section, name: format!("p{index}") }
+    bpf::Program { function: program.function as usize, section: program.section(), name: format!("p{index}") }
 }

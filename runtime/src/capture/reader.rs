@@ -31,6 +31,16 @@ impl Batch {
         self.ends.push(self.bytes.len());
     }
 
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     /// The events of the batch; records that are not understood are counted.
     pub fn events(&self, mut each: impl FnMut(&Event<'_>)) -> u64 {
         let mut bad = 0;
@@ -110,7 +120,7 @@ fn read(mut capture: Capture, send: &Sender<Batch>, stop: &AtomicBool) -> Captur
                 is_open &= send.send(std::mem::take(&mut batch)).is_ok();
             }
         });
-        if !batch.ends.is_empty() {
+        if !batch.is_empty() {
             is_open &= send.send(batch).is_ok();
         }
         if stopping || !is_open {

@@ -73,7 +73,8 @@ impl Session {
         for (index, program) in programs.iter().enumerate() {
             let name = attach::name(index, program);
             self.attached += program.attach.len();
-            for (hook, cookie) in attach::hooks(program, cgroup) {
+            let hooks = attach::hooks(program, cgroup).map_err(|error| failure(&self.kernel, error, sources))?;
+            for (hook, cookie) in hooks {
                 match hook {
                     Hook::Begin => self.begins.push(name.clone()),
                     Hook::End => self.ends.push(name.clone()),

@@ -68,6 +68,33 @@ pub struct Program {
     pub folded: Option<&'static str>,
 }
 
+impl Program {
+    /// The section of the object that says what kind of program it is.
+    pub fn section(&self) -> String {
+        if self.folded.is_some() {
+            return "raw_tp".to_owned();
+        }
+        let word = match self.kind {
+            ProbeKind::Begin | ProbeKind::End | ProbeKind::Interval | ProbeKind::RawTracepoint => "raw_tp",
+            ProbeKind::Profile => "perf_event",
+            ProbeKind::Tracepoint => "tracepoint",
+            ProbeKind::BtfTracepoint => "tp_btf",
+            ProbeKind::Uprobe => "uprobe",
+            ProbeKind::Uretprobe => "uretprobe",
+            ProbeKind::Kprobe => "kprobe",
+            ProbeKind::Kretprobe => "kretprobe",
+            ProbeKind::Fentry => "fentry",
+            ProbeKind::Fexit => "fexit",
+            ProbeKind::Sockops => "sockops",
+            ProbeKind::Cgroup => {
+                let hook = self.attach.first().and_then(|attach| attach.point.target.first());
+                return format!("cgroup/{}", hook.map_or("", String::as_str));
+            }
+        };
+        word.to_owned()
+    }
+}
+
 /// One point of a program.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attach {
