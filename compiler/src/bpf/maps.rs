@@ -116,7 +116,8 @@ fn spec(def: &MapDef, options: &Options) -> MapSpec {
         kind: def.kind,
         key_len_bytes: def.key_len_bytes,
         value_len_bytes: def.value_len_bytes,
-        max_entries: def.max_entries,
+        // How long the ring is, is a matter of who reads it.
+        max_entries: if def.kind == MapKind::Ringbuf { options.ring_len_bytes } else { def.max_entries },
         flags,
     }
 }

@@ -75,7 +75,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { wakeup: Wakeup::Always, ring_len_bytes: 4 << 20, preallocate: false }
+        Options { wakeup: Wakeup::Always, ring_len_bytes: 1 << 20, preallocate: false }
     }
 }
 
