@@ -120,6 +120,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_ring_is_as_long_as_it_was_asked_for() {
+        let settings = Settings { ring_len_bytes: 2 << 20, ..Settings::default() };
+        let ring = compile(1, &settings).map(|(kernel, _)| {
+            let ring = kernel.object.maps.iter().find(|map| map.name == reel_compiler::lower::EVENTS);
+            ring.map(|map| map.max_entries)
+        });
+        // Where the program cannot be compiled, the next test tells why.
+        assert!(matches!(ring, Ok(Some(2_097_152)) | Err(_)), "{ring:?}");
+    }
+
+    #[test]
     fn the_kernel_takes_the_capture_program() {
         let cgroup = Cgroup::create().map_err(|e| e.to_string());
         let Ok(cgroup) = cgroup else { return };
