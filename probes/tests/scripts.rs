@@ -6,12 +6,15 @@ mod script;
 use std::path::PathBuf;
 
 use reel_compiler::bpf;
+use reel_compiler::ir::CompareOp;
 use reel_compiler::ir::parse::parse;
+use reel_compiler::plan::{Fact, Filter, Filters};
 use reel_lang::diagnostic::Diagnostics;
 use reel_lang::diagnostic::render::{self, Colour};
 use reel_lang::env::ProbeKind;
 use reel_probes::attach::Attach;
 use reel_probes::load::{LoadError, Loaded};
+use reel_probes::programs;
 use script::Script;
 
 fn compile(name: &str, text: &str, positional: &[&str]) -> Script {
@@ -46,7 +49,13 @@ fn verify(script: &Script) {
 
 #[test]
 fn the_capture_program_is_verified() {
-    verify(&compile("capture.rr", include_str!("../src/programs/capture.rr"), &["1", "524288"]));
+    let address = Filter::Address { fact: Fact::Addr, is: [10, 0, 0, 1].into() };
+    let port = Filter::Port { fact: Fact::PeerPort, op: CompareOp::Gt, number: 1024 };
+    let some = Filters { incoming: Filter::Not(Box::new(address.clone())), outgoing: Filter::Any(vec![address, port]) };
+    let none = Filters { incoming: Filter::Const(false), ..Filters::default() };
+    for filters in [Filters::default(), some, none] {
+        verify(&compile("capture.rr", &programs::capture(&filters), &["1", "524288"]));
+    }
 }
 
 #[test]

@@ -13,7 +13,6 @@ use crate::ir::{Arg, At, Inst, Reg, RegTy};
 use crate::lower::EVENTS;
 use crate::lower::shape::Shape;
 use crate::lower::{Lower, Lowered, Val};
-use crate::plan::emit::{self, End};
 use reel_lang::hir::{Expr, ExprKind};
 use reel_lang::span::Span;
 use reel_lang::ty::IntTy;
@@ -44,21 +43,6 @@ pub(super) fn functions() -> Vec<Function> {
                 "The TCP socket that a socket is, or 0; must be compared with 0 before use.",
                 "$tp = tcp_sock(args.sk); if ($tp != 0) { $s = $tp.write_seq; }",
             ],
-        ),
-        trusted(
-            "wanted",
-            &[Param::Bool, Param::Value, Param::Value],
-            Returns::Ty(Ty::Bool),
-            [
-                "Whether the rules want a connection: outgoing, then its local and remote end as (family, port, 4 words).",
-                "$w = wanted($out, (2, 80, $l0, $l1, $l2, $l3), (2, 90, $r0, $r1, $r2, $r3));",
-            ],
-        ),
-        trusted(
-            "filtered",
-            &[],
-            Returns::Ty(Ty::Bool),
-            ["Whether the rules exclude any connection at all; a constant.", "if (filtered()) { return; }"],
         ),
         trusted(
             "set_retval",
@@ -185,11 +169,6 @@ pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], e
             // BPF_FUNC_skc_to_tcp_sock
             helper(lower, 137, vec![Arg::Reg(socket)], RegTy::Btf, span)
         }
-        "wanted" => return wanted(lower, args, expr),
-        "filtered" => {
-            let any = !lower.cx.options.filters.keep_all();
-            lower.b.constant(RegTy::Bool, i64::from(any), span)
-        }
         "set_retval" => {
             let value = lower.number(super::arg(lower, args, 0, expr)?)?;
             helper(lower, 187, vec![Arg::Reg(value)], SIGNED, span)
@@ -203,30 +182,6 @@ pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], e
 /// The most that `dynptr_read` reads at once.
 const CHUNK_LEN_BYTES: u32 = 4096;
 const SIGNED: RegTy = RegTy::Int(IntTy::I64);
-
-/// The connection-level part of the rules, compiled in.
-fn wanted(lower: &mut Lower<'_>, args: &[Expr], expr: &Expr) -> Lowered<Val> {
-    let outgoing = lower.boolean(super::arg(lower, args, 0, expr)?)?;
-    let local = end(lower, super::arg(lower, args, 1, expr)?)?;
-    let remote = end(lower, super::arg(lower, args, 2, expr)?)?;
-    let filters = lower.cx.options.filters.clone();
-    Ok(Val::Reg(emit::wanted(lower, &filters, outgoing, local, remote, expr.span)))
-}
-
-/// One end of a connection: (family, port, four words of the address).
-fn end(lower: &mut Lower<'_>, expr: &Expr) -> Lowered<End> {
-    let ExprKind::Tuple(parts) = &expr.kind else {
-        return lower.cannot(expr.span, "an end is (family, port, 4 words of the address)");
-    };
-    let parts = parts.iter().map(|part| lower.number(part)).collect::<Lowered<Vec<_>>>()?;
-    match parts.as_slice() {
-        [family, port, words @ ..] => match <[Reg; 4]>::try_from(words) {
-            Ok(words) => Ok(End { family: *family, port: *port, words }),
-            Err(_) => lower.cannot(expr.span, "an address is 4 words"),
-        },
-        _ => lower.cannot(expr.span, "an end is (family, port, 4 words of the address)"),
-    }
-}
 
 /// Writes a field of `struct bpf_sock_addr` (include/uapi/linux/bpf.h).
 fn set_address(lower: &mut Lower<'_>, name: &str, args: &[Expr], expr: &Expr) -> Lowered<Val> {

@@ -1,125 +1,110 @@
-//! A filter as code of the capture program: what `wanted(outgoing, local, remote)` becomes.
+//! A filter as text of the capture program: the macros `filtered()` and `wanted(...)`, which stand before it.
 //!
-//! The ends of a connection are tuples (family, port, four words of the address in network order), as the kernel keeps them;
-//! an IPv4 address is in the first word, or mapped into IPv6.
+//! What the rules add to the program is in the language too, so that what `reel plan --capture` prints is all that runs. The ends
+//! of a connection are the program's variables: a family, ports, and four words of each address in network order; an IPv4
+//! address is in the first word, or mapped into IPv6.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use reel_lang::span::Span;
+use super::filter::{Fact, Filter, Filters, symbol};
 
-use super::filter::{Fact, Filter, Filters};
-use crate::ir::{Block, CompareOp, Inst, Reg};
-use crate::lower::Lower;
-
-/// AF_INET
-const INET: i64 = 2;
-
-/// One end of a connection, in registers of 64 bits.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct End {
-    pub(crate) family: Reg,
-    pub(crate) port: Reg,
-    pub(crate) words: [Reg; 4],
+/// The variables of one end: its port, and the letter of its address's words.
+struct End {
+    port: &'static str,
+    word: char,
 }
 
-/// The ends of a connection by who serves.
-#[derive(Debug, Clone, Copy)]
-struct Ends {
-    server: End,
-    client: End,
-}
+const LOCAL: End = End { port: "$local_port", word: 'l' };
+const REMOTE: End = End { port: "$remote_port", word: 'r' };
 
-/// Lowers the filters of both directions: gives a bool.
-pub(crate) fn wanted(
-    lower: &mut Lower<'_>,
-    filters: &Filters,
-    outgoing: Reg,
-    local: End,
-    remote: End,
-    span: Span,
-) -> Reg {
-    let dst = lower.b.reg(crate::ir::RegTy::Bool);
-    let [incoming_block, outgoing_block, yes, no, end] = [(); 5].map(|()| lower.b.block());
-    lower.b.branch(outgoing, outgoing_block, incoming_block);
-    lower.b.at(outgoing_block);
-    test(lower, &filters.outgoing, Ends { server: remote, client: local }, yes, no, span);
-    lower.b.at(incoming_block);
-    test(lower, &filters.incoming, Ends { server: local, client: remote }, yes, no, span);
-    for (block, value) in [(yes, 1), (no, 0)] {
-        lower.b.at(block);
-        lower.b.push(Inst::Const { dst, value }, span);
-        lower.b.jump(end);
-    }
-    lower.b.at(end);
-    dst
-}
-
-/// Goes to one of two blocks by a filter.
-fn test(lower: &mut Lower<'_>, filter: &Filter, ends: Ends, yes: Block, no: Block, span: Span) {
-    match filter {
-        Filter::Const(true) => lower.b.jump(yes),
-        Filter::Const(false) => lower.b.jump(no),
-        Filter::Not(part) => test(lower, part, ends, no, yes, span),
-        Filter::All(parts) => {
-            for part in parts {
-                let next = lower.b.block();
-                test(lower, part, ends, next, no, span);
-                lower.b.at(next);
-            }
-            lower.b.jump(yes);
-        }
-        Filter::Any(parts) => {
-            for part in parts {
-                let next = lower.b.block();
-                test(lower, part, ends, yes, next, span);
-                lower.b.at(next);
-            }
-            lower.b.jump(no);
-        }
-        Filter::Port { fact, op, number } => {
-            let holds = lower.b.compare_const(*op, end(ends, *fact).port, *number, span);
-            lower.b.branch(holds, yes, no);
-        }
-        Filter::Address { fact, is } => address(lower, end(ends, *fact), *is, yes, no, span),
+impl Filters {
+    /// Writes the macros that the capture program calls: whether the rules exclude any connection at all, and whether they want
+    /// one, by who opened it and its ends.
+    pub fn macros(&self) -> String {
+        let incoming = text(&self.incoming, &LOCAL, &REMOTE);
+        let outgoing = text(&self.outgoing, &REMOTE, &LOCAL);
+        let says = |filter: &Filter| match filter {
+            Filter::Const(true) => "every connection".to_owned(),
+            Filter::Const(false) => "no connection".to_owned(),
+            filter => format!("connections with {filter}"),
+        };
+        format!(
+            "// What the rules want, of connections to the app: {}; of its own to others: {}.\n\
+             macro filtered() {{ {} }}\n\
+             macro wanted(outgoing, $family, $local_port, $l0, $l1, $l2, $l3, $remote_port, $r0, $r1, $r2, $r3) {{\n    \
+             (outgoing && {outgoing}) || (!outgoing && {incoming})\n}}\n",
+            says(&self.incoming),
+            says(&self.outgoing),
+            !self.keep_all(),
+        )
     }
 }
 
-fn end(ends: Ends, fact: Fact) -> End {
-    match fact {
-        Fact::Addr | Fact::Port => ends.server,
-        Fact::PeerAddr | Fact::PeerPort => ends.client,
-    }
-}
-
-/// Whether an end has this address: as IPv4, or all four words of IPv6 (of a mapped IPv4 too).
-fn address(lower: &mut Lower<'_>, end: End, is: IpAddr, yes: Block, no: Block, span: Span) {
-    let word = |bytes: &[u8]| {
-        let mut four = [0; 4];
-        four.copy_from_slice(bytes);
-        i64::from(u32::from_ne_bytes(four))
+/// A filter as an expression, in brackets where it is not one word.
+fn text(filter: &Filter, server: &End, client: &End) -> String {
+    let list = |parts: &[Filter], between: &str| {
+        let parts: Vec<String> = parts.iter().map(|part| text(part, server, client)).collect();
+        format!("({})", parts.join(between))
     };
-    let six = lower.b.block();
-    let four = lower.b.block();
-    let is_four = lower.b.compare_const(CompareOp::Eq, end.family, INET, span);
-    lower.b.branch(is_four, four, six);
-    lower.b.at(four);
-    match is {
-        IpAddr::V4(ip) => {
-            let equal = lower.b.compare_const(CompareOp::Eq, end.words[0], word(&ip.octets()), span);
-            lower.b.branch(equal, yes, no);
-        }
-        IpAddr::V6(_) => lower.b.jump(no),
+    let end = |fact: Fact| match fact {
+        Fact::Addr | Fact::Port => server,
+        Fact::PeerAddr | Fact::PeerPort => client,
+    };
+    match filter {
+        Filter::Const(truth) => truth.to_string(),
+        Filter::Not(part) => format!("!{}", text(part, server, client)),
+        Filter::All(parts) => list(parts, " && "),
+        Filter::Any(parts) => list(parts, " || "),
+        Filter::Port { fact, op, number } => format!("({} {} {number})", end(*fact).port, symbol(*op)),
+        Filter::Address { fact, is } => address(end(*fact).word, *is),
     }
-    lower.b.at(six);
+}
+
+/// Whether an end has this address: as IPv4 (AF_INET is 2), or all four words of IPv6 (of a mapped IPv4 too).
+fn address(word: char, is: IpAddr) -> String {
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
     let full: Ipv6Addr = match is {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
         IpAddr::V6(ip) => ip,
     };
-    for (reg, bytes) in end.words.iter().zip(full.octets().chunks_exact(4)) {
-        let next = lower.b.block();
-        let equal = lower.b.compare_const(CompareOp::Eq, *reg, word(bytes), span);
-        lower.b.branch(equal, next, no);
-        lower.b.at(next);
+    let words = full.octets();
+    let words = words.chunks_exact(4).enumerate().map(|(index, bytes)| format!("${word}{index} == {}", number(bytes)));
+    let six = words.collect::<Vec<_>>().join(" && ");
+    match is {
+        IpAddr::V4(ip) => {
+            format!("(($family == 2 && ${word}0 == {}) || ($family != 2 && {six}))", number(&ip.octets()))
+        }
+        IpAddr::V6(_) => format!("($family != 2 && {six})"),
     }
-    lower.b.jump(yes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::CompareOp;
+
+    #[test]
+    fn the_ends_are_told_apart_by_who_serves() {
+        let port = |fact| Filter::Port { fact, op: CompareOp::Eq, number: 80 };
+        let filters = Filters { incoming: port(Fact::Port), outgoing: Filter::Not(Box::new(port(Fact::PeerPort))) };
+        let macros = filters.macros();
+        assert!(
+            macros.contains("(outgoing && !($local_port == 80)) || (!outgoing && ($local_port == 80))"),
+            "{macros}"
+        );
+        assert!(macros.contains("macro filtered() { true }"), "{macros}");
+        assert!(Filters::default().macros().contains("macro filtered() { false }"));
+    }
+
+    #[test]
+    fn addresses_are_words_in_the_order_of_the_network() {
+        // Read by the little-endian machine on which the program runs.
+        let four = address('l', IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(
+            four,
+            "(($family == 2 && $l0 == 16777226) || ($family != 2 && $l0 == 0 && $l1 == 0 && $l2 == 4294901760 && $l3 == 16777226))"
+        );
+        let six = address('r', IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]));
+        assert_eq!(six, "($family != 2 && $r0 == 0 && $r1 == 0 && $r2 == 0 && $r3 == 16777216)");
+    }
 }

@@ -288,7 +288,7 @@ impl fmt::Display for Filter {
     }
 }
 
-fn symbol(op: CompareOp) -> &'static str {
+pub(super) fn symbol(op: CompareOp) -> &'static str {
     match op {
         CompareOp::Eq => "==",
         CompareOp::Ne => "!=",

@@ -5,7 +5,7 @@
 //! alone. Only facts about connections may drop anything in the kernel, since a stream with a message cut out cannot be
 //! framed any more. [`filter`] makes of them the predicate that goes into the capture program.
 
-pub(crate) mod emit;
+mod emit;
 pub mod filter;
 pub mod label;
 mod maps;

@@ -43,9 +43,9 @@ pub struct Capture {
 pub fn compile(cgroup_id: u64, settings: &Settings) -> Result<(Kernel, SourceMap), Failure> {
     // The reader is woken when a quarter of the ring waits; below that it polls.
     let parameters = vec![cgroup_id.to_string(), (settings.ring_len_bytes / 4).to_string()];
-    let lower = lower::Options { filters: settings.filters.clone(), ..compile::kernel_options() };
+    let lower = compile::kernel_options();
     let bpf = bpf::Options { ring_len_bytes: settings.ring_len_bytes, ..bpf::Options::default() };
-    trusted(NAME, programs::CAPTURE, parameters, &lower, &bpf)
+    trusted(NAME, &programs::capture(&settings.filters), parameters, &lower, &bpf)
 }
 
 /// Compiles a program that comes with reel.

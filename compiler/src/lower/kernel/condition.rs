@@ -37,7 +37,6 @@ impl Lower<'_> {
     fn known(&self, expr: &Expr) -> Option<bool> {
         match &expr.kind {
             ExprKind::Bool(truth) => Some(*truth),
-            ExprKind::Call { function: "filtered", .. } => Some(!self.cx.options.filters.keep_all()),
             _ => None,
         }
     }

@@ -43,8 +43,6 @@ pub struct Options {
     pub cpus: u32,
     /// Programs of all kinds can have an attach cookie (6.10 for raw tracepoints, 5.15 for the others).
     pub cookies: bool,
-    /// Which connections the rules want recorded: what `wanted(...)` of the capture program becomes.
-    pub filters: crate::plan::Filters,
 }
 
 /// The kernel half of a program.
