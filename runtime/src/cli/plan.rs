@@ -3,11 +3,15 @@
 use clap::Parser;
 use reel_compiler::plan;
 use reel_lang::hir;
+use reel_probes::doctor::{Rung, examine};
+use reel_probes::programs;
 
 use super::script::{Input, Script};
 use super::{Outcome, print};
 use crate::engine::compile;
+use crate::engine::environment::Machine;
 use crate::exit::{Exit, Failure};
+use crate::rules;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -15,7 +19,7 @@ use crate::exit::{Exit, Failure};
 )]
 pub struct Args {
     /// Print the capture program, with what the rules add to its filter.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "expression")]
     pub capture: bool,
     #[command(flatten)]
     pub input: Input,
@@ -24,7 +28,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> Outcome {
     if args.capture {
-        return Err(Failure::new(Exit::Usage, "this command is not built yet"));
+        return print(&capture(&args.input)?);
     }
     let script = Script::read(&args.input)?;
     let (program, warnings) = script.typed().map_err(|faults| faults.failure(&script.sources))?;
@@ -37,4 +41,18 @@ pub fn text(script: &Script, program: hir::Program) -> Result<String, Failure> {
     let mut planned = script.plan(&program).map_err(|faults| faults.failure(&script.sources))?;
     planned.clauses.retain(|clause| script.is_users(clause.span));
     Ok(plan::text(&planned, &script.users_own(program), &script.sources))
+}
+
+/// The capture program as a recording under these rules runs it, after comments on how and why.
+fn capture(input: &Input) -> Result<String, Failure> {
+    let rules = rules::load(&input.files, &Machine::default())?;
+    let choice = Rung::choose(&examine()).map_err(|lacking| {
+        Failure::new(Exit::Machine, format!("nothing can be captured on this machine: {}", lacking.why))
+            .remedy(lacking.remedy)
+    })?;
+    let mut out = format!("// Read through: {}.\n", choice.rung);
+    for (rung, why) in &choice.passed_over {
+        out += &format!("// Not through {rung}, for lack of {why}.\n");
+    }
+    Ok(out + &programs::capture(rules.filters()))
 }
