@@ -104,7 +104,6 @@ pub fn kernel_options() -> lower::Options {
         rdonly_cast: has("bpf_rdonly_cast"),
         cpus: reel_probes::cpus::possible().ok().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
         cookies: cookies_for_raw_tracepoints(),
-        ..Default::default()
     }
 }
 
