@@ -60,7 +60,7 @@ fn tags_of(text: &str, cgroup_id: u64) -> BTreeSet<String> {
         trusted("printed.rr", text, positional, &compile::kernel_options(), &bpf::Options::default()).unwrap();
     let mut loaded = Loaded::new(&kernel.object.elf).unwrap();
     for (index, program) in kernel.lowered.programs.iter().enumerate() {
-        for (hook, _) in attach::hooks(program, None) {
+        for (hook, _) in attach::hooks(program, None).unwrap() {
             let attach::Hook::Kernel(at) = hook else { panic!("{hook:?} in the capture program") };
             loaded.check(&attach::name(index, program), &at).unwrap();
         }
