@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -45,11 +46,13 @@ impl Running {
     }
 }
 
-/// A port of 127.0.0.1 that was free a moment ago, below the range that the kernel gives to clients.
+/// A port of 127.0.0.1 that was free a moment ago, below the range that the kernel gives to clients; none is given out twice, so
+/// that tests beside each other in one process do not take each other's.
 pub fn free_port() -> Result<u16> {
-    let start = 10_000 + (std::process::id() % 15_000) as u16;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 15_000) as u16;
     (0..20_000u16)
-        .map(|i| 10_000 + (start - 10_000 + i) % 20_000)
+        .map(|_| 10_000 + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000)
         .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
         .context("no free port")
 }
