@@ -24,9 +24,21 @@ pub fn object_id(fd: BorrowedFd<'_>) -> io::Result<u32> {
 /// # Errors
 /// EPERM without CAP_SYS_ADMIN.
 pub fn program_ids() -> io::Result<Vec<u32>> {
+    all(bpf::prog_next_id)
+}
+
+/// Returns the numbers of all links in the kernel, anybody's, in ascending order.
+///
+/// # Errors
+/// EPERM without CAP_SYS_ADMIN.
+pub fn link_ids() -> io::Result<Vec<u32>> {
+    all(bpf::link_next_id)
+}
+
+fn all(next: impl Fn(u32) -> io::Result<Option<u32>>) -> io::Result<Vec<u32>> {
     let mut ids = Vec::new();
     let mut last = 0;
-    while let Some(id) = bpf::prog_next_id(last)? {
+    while let Some(id) = next(last)? {
         ids.push(id);
         last = id;
     }

@@ -10,6 +10,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use reel_probes::cgroup::{Cgroup, CgroupError};
+use reel_probes::doctor::Capability;
 use reel_probes::guard::Guard;
 use reel_probes::spawn::{self, Spawn, SpawnError};
 
@@ -40,6 +41,7 @@ impl Home {
     /// # Errors
     /// This machine has no cgroup v2, or we may not use it.
     pub fn make(output: Output) -> Result<Home, Failure> {
+        privileged()?;
         Ok(Home { cgroup: Cgroup::create().map_err(cgroup_failure)?, output })
     }
 
@@ -130,6 +132,18 @@ impl Drop for App {
             let _ = guard.dismiss();
         }
     }
+}
+
+/// Checks that reel may use the kernel as it must, before anything is begun.
+///
+/// # Errors
+/// Names the capabilities that are missing.
+pub fn privileged() -> Result<(), Failure> {
+    let check = Capability::Privilege.check();
+    if check.ok {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Machine, format!("reel lacks a privilege: {}", check.detail)).remedy(check.remedy))
 }
 
 fn cgroup_failure(error: CgroupError) -> Failure {

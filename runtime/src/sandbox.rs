@@ -114,7 +114,7 @@ impl Sandbox {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let seconds = timeout.as_secs();
+                let seconds = timeout.as_secs_f64().round();
                 return Err(Failure::new(
                     Exit::App,
                     format!("the app listened on no TCP port within {seconds} seconds"),

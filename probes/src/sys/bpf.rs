@@ -303,8 +303,17 @@ struct NextId {
 
 /// Returns the number of the program after this one; none at the end.
 pub(crate) fn prog_next_id(id: u32) -> io::Result<Option<u32>> {
+    next_id(bpf_cmd::BPF_PROG_GET_NEXT_ID, id)
+}
+
+/// Returns the number of the link after this one; none at the end.
+pub(crate) fn link_next_id(id: u32) -> io::Result<Option<u32>> {
+    next_id(bpf_cmd::BPF_LINK_GET_NEXT_ID, id)
+}
+
+fn next_id(command: bpf_cmd, id: u32) -> io::Result<Option<u32>> {
     let mut attr = NextId { id, next_id: 0, flags: 0 };
-    let more = found(call_mut(bpf_cmd::BPF_PROG_GET_NEXT_ID, &mut attr))?;
+    let more = found(call_mut(command, &mut attr))?;
     Ok(more.then_some(attr.next_id))
 }
 

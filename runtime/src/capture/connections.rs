@@ -218,9 +218,10 @@ impl Connections {
         }
     }
 
-    /// The app has closed its way: everything it sent lies before `write_seq`.
+    /// The app has closed its way: everything it sent lies before `write_seq`. A `close` after a `shutdown` tells the same state
+    /// once more (tcp_close_state), and by then `write_seq` counts the FIN.
     fn sent_all(&mut self, change: &StateChange, moment: Moment, sink: &mut impl Sink) {
-        let Some(connection) = self.open.get_mut(&change.cookie) else {
+        let Some(connection) = self.open.get_mut(&change.cookie).filter(|connection| !connection.sent_closed) else {
             return;
         };
         let (id, side) = (connection.id, connection.side(Flow::Sent));

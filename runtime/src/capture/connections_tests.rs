@@ -113,6 +113,21 @@ fn a_lost_last_run_is_a_hole() {
 }
 
 #[test]
+fn a_fin_that_is_told_twice_is_no_hole() {
+    check(
+        &[
+            state(1, TcpState::SynRecv, TcpState::Established, 500, 100),
+            data(1, Flow::Sent, 500, "answer"),
+            state(1, TcpState::Established, TcpState::FinWait1, 506, 100),
+            state(1, TcpState::FinWait1, TcpState::FinWait1, 507, 100),
+            state(1, TcpState::FinWait2, TcpState::Close, 507, 101),
+        ],
+        "0 opened in server 127.0.0.1:8080\n0 response answer by 7\n0 response closed\n0 request closed\n0 ended, response first\n",
+        Losses::default(),
+    );
+}
+
+#[test]
 fn bytes_of_an_unknown_socket_are_counted() {
     check(&[data(3, Flow::Sent, 0, "lost")], "", Losses { missing_bytes: 0, unknown_socket_bytes: 4 });
 }

@@ -43,6 +43,7 @@ pub struct Request {
 /// # Errors
 /// The app's, the machine's or the disk's; the exit says which.
 pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit, Option<ExitStatus>), Failure> {
+    crate::app::privileged()?;
     let signals = watch::signals()?;
     let mut writer = Writer::create(&request.output, about(request)).map_err(Failure::from)?;
     let home = Home::make(Output::Own)?;

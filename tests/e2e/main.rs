@@ -1,0 +1,16 @@
+//! reel from end to end: its own program, real services, real servers and the real kernel.
+//!
+//! One binary, so that it is linked once. Every test has ports, folders and cgroups of its own, and waits for events, never for
+//! a time. It needs root, and what `tests/setup` installs: where that is missing, a test fails in CI and says so elsewhere.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod changes;
+mod demo;
+mod killed;
+mod network;
+mod services;
+mod shop;
+mod support;
+mod tracing;
