@@ -46,20 +46,24 @@ impl Entry {
         let exchange = mock.exchange.clone();
         let protocol = reel_protocols::by_name(&exchange.protocol)
             .ok_or_else(|| format!("this version of reel has no protocol `{}`", exchange.protocol))?;
-        let (answer, ending) = answer(protocol, &exchange).map_err(|reason| format!("{}: {reason}", mock.id))?;
         let mut request = View::of(protocol, &exchange);
         request.response = None;
         let mocking = if request.request.is_some() { rules.mocking(&request) } else { Mocking::default() };
         let key = call_key(&request, &mocking, &call_relaxations(&request, rules, secrets));
+        let by_rule = mocking.answer != Answer::Recorded;
         let title = match (&exchange.request, &exchange.response) {
             (Some(message), _) | (None, Some(message)) => title(protocol, message),
             (None, None) => "connect".to_owned(),
         };
-        let run = match &exchange.request {
-            Some(request) if !protocol.framed() => Some(wire_bytes(protocol, request)?),
-            _ => None,
+        let cannot = |reason: String| format!("{} {title} cannot be a mock's answer: {reason}", mock.id);
+        // What a rule answers needs no recorded bytes.
+        let is_cut = exchange.request.iter().chain(&exchange.response).any(|message| message.cut_from.is_some());
+        let (answer, ending, run) = if by_rule && is_cut {
+            (Bytes::new(), None, None)
+        } else {
+            let (answer, ending) = answer(protocol, &exchange).map_err(cannot)?;
+            (answer, ending, run(protocol, &exchange).map_err(cannot)?)
         };
-        let by_rule = mocking.answer != Answer::Recorded;
         let is_free = mock.scope != Scope::Test || mocking.reuse != Reuse::Once || by_rule;
         Ok(Entry {
             id: mock.id.clone(),
@@ -86,6 +90,14 @@ impl Entry {
             Scope::Startup | Scope::Background => true,
             Scope::Test => !self.is_used && test.is_some_and(|test| self.owners.contains(&test)),
         }
+    }
+}
+
+/// The bytes of the request, which must be whole; kept of a protocol whose messages have no bounds of their own.
+fn run(protocol: &dyn Protocol, exchange: &Exchange) -> Result<Option<Bytes>, String> {
+    match &exchange.request {
+        Some(request) if !protocol.framed() || request.cut_from.is_some() => wire_bytes(protocol, request).map(Some),
+        _ => Ok(None),
     }
 }
 

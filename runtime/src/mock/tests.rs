@@ -232,6 +232,30 @@ fn rules_answer_delay_abort_cycle_and_pass_on() {
 }
 
 #[test]
+fn a_call_that_was_cut_answers_only_by_a_rule() {
+    let mut maker = Maker::default();
+    let call = maker.redis("GET a", "$5\r\nhello\r\n");
+    let test = maker.test(Attribution::Window, &[&call]);
+    let protocol = reel_protocols::by_name("redis").unwrap();
+    assert!(crate::recording::cut(protocol, maker.0.mocks[0].exchange.response.as_mut().unwrap(), 3));
+    let Err(reason) = Book::new(&maker.0, &HandRules::default()) else { panic!("it must not answer") };
+    assert!(
+        reason.starts_with("redis-0001 GET a cannot be a mock's answer: the response was cut by `limit`"),
+        "{reason}"
+    );
+    let mut mock = mock_of(
+        &maker,
+        by_command(|_| Mocking {
+            answer: Answer::Respond(vec![("reply".to_owned(), Value::Null)]),
+            ..Mocking::default()
+        }),
+    );
+    mock.begin(test);
+    assert_eq!(play(&mut mock, 1, &["open 6379", "redis GET a"]), "< $-1\\r\\n");
+    assert!(mock.end().is_clean());
+}
+
+#[test]
 fn http_is_answered_refused_and_closed_as_recorded() {
     let mut maker = Maker::default();
     let get = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";

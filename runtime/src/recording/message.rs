@@ -17,6 +17,8 @@ use super::yaml::{Fault, Kind, Node};
 
 /// The key of a message's exact bytes; no schema may use it.
 const EXACT: &str = "exact";
+/// The key of the length of a message that was cut; no schema may use it.
+const CUT_FROM: &str = "cut_from";
 
 /// Makes the node of a message.
 pub(super) fn write(protocol: &dyn Protocol, message: &Message, bodies: &mut dyn Bodies) -> io::Result<Node> {
@@ -30,6 +32,9 @@ pub(super) fn write(protocol: &dyn Protocol, message: &Message, bodies: &mut dyn
     }
     if let Some(exact) = &message.exact {
         entries.push((EXACT, value::write_bytes(exact, bodies)?));
+    }
+    if let Some(len) = message.cut_from {
+        entries.push((CUT_FROM, Node::plain(len)));
     }
     Ok(Node::map(entries))
 }
@@ -46,6 +51,7 @@ pub(super) fn read(protocol: &dyn Protocol, side: Side, node: &Node, bodies: &dy
             _ => return Err(Fault { line: node.line, reason: format!("`{EXACT}` must be text or `!binary`") }),
         }
     }
+    message.cut_from = fields.parsed_if(CUT_FROM, "a number of bytes")?;
     for Entry { key: name, line, node } in fields.rest() {
         let field = schema.field(side, name).filter(|field| field.id.0 >= conn::COUNT);
         let Some(field) = field else {
@@ -59,17 +65,23 @@ pub(super) fn read(protocol: &dyn Protocol, side: Side, node: &Node, bodies: &dy
         message.put(field.id, value::read(node, bodies, &reel_protocols::tag)?);
     }
     protocol.derive(&mut message);
-    message.wire_len = wire_len(protocol, &message).map_err(|reason| Fault { line, reason })?;
+    message.wire_len = match message.cut_from {
+        Some(len) => len,
+        None => wire_len(protocol, &message).map_err(|reason| Fault { line, reason })?,
+    };
     Ok(message)
 }
 
 /// The bytes of a message on the wire.
 ///
 /// # Errors
-/// What is wrong with its fields, for a person.
+/// What is wrong with its fields, for a person; a message that was cut has no bytes.
 pub fn wire_bytes(protocol: &dyn Protocol, message: &Message) -> Result<bytes::Bytes, String> {
     if let Some(exact) = &message.exact {
         return Ok(exact.clone());
+    }
+    if let Some(len) = message.cut_from {
+        return Err(format!("the {} was cut by `limit` from {len} bytes when it was recorded", message.side.name()));
     }
     let mut out = Vec::new();
     protocol.codec().encode(message, &mut out).map_err(|e| e.to_string())?;

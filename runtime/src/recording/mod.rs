@@ -10,6 +10,7 @@ mod document;
 mod error;
 mod fields;
 pub mod layout;
+mod limit;
 mod message;
 mod migrate;
 mod model;
@@ -25,6 +26,7 @@ pub mod yaml;
 
 pub use display::{display, display_message};
 pub use error::Error;
+pub use limit::cut;
 pub use message::wire_bytes;
 pub use model::*;
 pub use read::Recording;

@@ -108,6 +108,32 @@ fn what_was_recorded_is_read() {
 }
 
 #[test]
+fn every_file_reads_the_same_with_another_reader() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut read = 0;
+    for (path, bytes) in files(&record(&temp.path().join("r"))) {
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            yaml::oracle::assert_read_alike(&String::from_utf8(bytes).unwrap());
+            read += 1;
+        }
+    }
+    assert_eq!(read, 6, "the head, two tests, two files of mocks, the timing");
+}
+
+#[test]
+fn a_message_that_was_cut_says_so_in_its_file() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut writer = Writer::create(&temp.path().join("r"), about()).unwrap();
+    let mut call = exchange(Direction::Out, 6379, b"get", b"a long answer");
+    cut(reel_protocols::by_name("tcp").unwrap(), call.response.as_mut().unwrap(), 6);
+    writer.add_mock(Scope::Startup, None, call.clone(), Circumstance::default()).unwrap();
+    let dir = writer.finish(Closing::default()).unwrap();
+    let text = fs::read_to_string(dir.join("mocks/tcp-0001.yaml")).unwrap();
+    assert!(text.contains("  data: a long\n  cut_from: 13\n"), "{text}");
+    assert_eq!(Recording::open(&dir).unwrap().mocks[0].exchange, call);
+}
+
+#[test]
 fn the_files_are_readable_and_the_same_each_time() {
     let temp = tempfile::tempdir().unwrap();
     let first = files(&record(&temp.path().join("r")));

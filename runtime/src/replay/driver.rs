@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::matching::Difference;
 use crate::mock::server::{Server, Stopped};
 use crate::mock::{Book, Effects, Entry, Mock};
-use crate::recording::{Recording, Test, layout, title};
+use crate::recording::{Recording, Test, layout, title, wire_bytes};
 use crate::rules::{Rules, Unmet, View};
 
 /// How a replay is run.
@@ -174,6 +174,12 @@ impl Session<'_> {
         let exchange = &test.exchange;
         let protocol = reel_protocols::by_name(&exchange.protocol)
             .ok_or_else(|| format!("this version of reel has no protocol `{}`", exchange.protocol))?;
+        // What was cut can neither be sent nor be compared.
+        for message in exchange.request.iter().chain(&exchange.interim).chain(&exchange.response) {
+            if message.cut_from.is_some() {
+                wire_bytes(protocol, message).map_err(|reason| format!("{reason}: record it with a higher limit"))?;
+            }
+        }
         let addr = reachable(exchange.destination.addr, &self.listening);
         // An HTTP request means the same on any connection.
         let connection = match exchange.protocol.as_str() {

@@ -214,7 +214,9 @@ impl Rules for Ruleset {
                             Action::Redact(path) => capture.redact.push(path.clone()),
                             Action::Tag(tag) => capture.tags.push(tag.clone()),
                             Action::Sample(count) => capture.sample = Some(*count),
-                            Action::Limit(bytes) => capture.limit_bytes = Some(*bytes),
+                            Action::Limit(bytes) => {
+                                capture.limit_bytes = Some(capture.limit_bytes.map_or(*bytes, |less| less.min(*bytes)));
+                            }
                             _ => {}
                         }
                     }

@@ -1,7 +1,7 @@
 //! Capture rules at work: what is recorded, and what is redacted before it is.
 
 use crate::record::compose::{Selection, Verdict};
-use crate::recording::{Circumstance, Error, Exchange, Redactor, SecretsRef};
+use crate::recording::{Circumstance, Error, Exchange, Redactor, SecretsRef, cut};
 use crate::rules::{Rules, View};
 
 /// The capture rules of a recording.
@@ -46,6 +46,10 @@ impl Selection for Selector<'_> {
             for message in messages {
                 if let Err(reason) = self.redactor.redact(protocol, direction, message, &capture.redact) {
                     self.errors.push(reason);
+                }
+                // After the redaction: a secret that was cut in two would not be found.
+                if let Some(limit) = capture.limit_bytes {
+                    cut(protocol, message, limit);
                 }
             }
         }

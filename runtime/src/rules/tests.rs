@@ -7,10 +7,12 @@ use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
 
 use super::load::{LoadError, compile};
+use super::selection::Selector;
 use super::*;
 use crate::engine::environment::Machine;
-use crate::recording::Exchange;
+use crate::record::compose::Selection;
 use crate::recording::testing::{exchange, resp};
+use crate::recording::{Circumstance, Exchange, Redactor, Vault};
 
 /// Compiles a rule file after stdlib's.
 fn rules(text: &str) -> Ruleset {
@@ -52,6 +54,28 @@ fn capture_rules_select_skip_tag_and_redact() {
     let tagged = r#"capture:http:in /path == "/a"/ { tag("slow"); redact(request.body.x); }"#;
     assert_eq!(verdict(tagged, "/a"), (true, "slow".into(), redacted + 1));
     assert_eq!(verdict(tagged, "/b"), (true, String::new(), redacted));
+}
+
+#[test]
+fn a_sample_takes_one_of_several_requests_and_every_call() {
+    let temp = tempfile::tempdir().unwrap();
+    let rules = rules(r#"capture:http:in { sample(2); } capture:http { tag("half"); limit(1KB); limit(20); }"#);
+    let vault = Vault::of_recording(&temp.path().join("r"), &temp.path().join("state")).unwrap();
+    let mut selector = Selector::new(&rules, Redactor::new(vault));
+    let mut judge = |direction: Direction, target: &str| {
+        let mut exchange = get(target);
+        exchange.direction = direction;
+        let verdict = selector.judge(&mut exchange, &Circumstance::default());
+        let cut: Vec<bool> =
+            exchange.request.iter().chain(&exchange.response).map(|message| message.cut_from.is_some()).collect();
+        (verdict.is_skipped, verdict.tags.join(","), cut)
+    };
+    let skipped: Vec<bool> = (0..4).map(|_| judge(Direction::In, "/a").0).collect();
+    assert_eq!(skipped, [false, true, false, true]);
+    for _ in 0..3 {
+        // The least of several limits holds.
+        assert_eq!(judge(Direction::Out, "/a"), (false, "half".into(), vec![true, true]));
+    }
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub struct Message {
     pub exact: Option<Bytes>,
     /// The length of the message on the wire.
     pub wire_len: u64,
+    /// That length, where a `limit` of a capture rule cut the fields: such a message cannot be written as bytes.
+    pub cut_from: Option<u64>,
 }
 
 impl Message {
@@ -61,7 +63,7 @@ impl Message {
     /// Makes an empty message whose fields are these slots.
     pub(crate) fn sized(side: Side, first: u32, count: usize) -> Self {
         let fields = std::iter::repeat_with(Value::default).take(count).collect();
-        Message { side, first, fields, exact: None, wire_len: 0 }
+        Message { side, first, fields, exact: None, wire_len: 0, cut_from: None }
     }
 
     /// Reads a field; nil for one that is not this side's own.

@@ -8,7 +8,8 @@ use super::*;
 use crate::mock::Book;
 use crate::recording::Attribution;
 use crate::recording::testing::{Maker, resp};
-use crate::rules::{NoRules, Rules};
+use crate::rules::testing::HandRules;
+use crate::rules::{Answer, Mocking, NoRules, Rules, View};
 
 fn serve(maker: &Maker, to: Option<SocketAddr>) -> Server {
     let rules: Arc<dyn Rules> = Arc::new(NoRules);
@@ -38,6 +39,34 @@ fn a_client_is_answered_over_both_families_and_the_driver_is_told() {
     server.settle(Duration::from_secs(60)).unwrap();
     assert!(began.elapsed() < Duration::from_secs(30));
     assert!(server.with(Mock::end).unwrap().is_clean());
+}
+
+#[test]
+fn passthrough_reaches_the_real_server_and_brings_back_its_answer() {
+    let real = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = real.local_addr().unwrap();
+    let store = std::thread::spawn(move || {
+        let (mut stream, _) = real.accept().unwrap();
+        let mut request = vec![0; resp("GET a").len() + resp("GET b").len()];
+        stream.read_exact(&mut request).unwrap();
+        stream.write_all(b"$4\r\nreal\r\n").unwrap();
+        request
+    });
+    let maker = Maker::default();
+    let pass = |_: &View<'_>| Mocking { answer: Answer::Passthrough, ..Mocking::default() };
+    let rules: Arc<dyn Rules> = Arc::new(HandRules { mocking: Some(Box::new(pass)), ..HandRules::default() });
+    let book = Book::new(&maker.0, rules.as_ref()).unwrap();
+    let server = Server::start(Mock::new(rules, book), Box::new(move |_| Some(addr))).unwrap();
+    let mut client = TcpStream::connect(server.addrs()[0]).unwrap();
+    client.write_all(resp("GET a").as_bytes()).unwrap();
+    client.write_all(resp("GET b").as_bytes()).unwrap();
+    let mut reply = Vec::new();
+    client.read_to_end(&mut reply).unwrap();
+    assert_eq!(reply, b"$4\r\nreal\r\n");
+    assert_eq!(store.join().unwrap(), [resp("GET a"), resp("GET b")].concat().into_bytes());
+    let effects = server.with(Mock::end).unwrap();
+    assert!(effects.is_clean());
+    assert_eq!(effects.by_rule, 1);
 }
 
 #[test]

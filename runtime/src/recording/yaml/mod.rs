@@ -90,4 +90,7 @@ impl Node {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+pub(crate) mod oracle;
+#[cfg(test)]
 mod tests;

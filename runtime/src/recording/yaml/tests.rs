@@ -8,6 +8,7 @@ fn round_trip(node: &Node) {
     let back = documents(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
     assert_eq!(back.len(), 1, "{text}");
     assert_eq!(strip(&back[0]), strip(node), "{text}");
+    oracle::assert_read_alike(&text);
 }
 
 /// Forgets lines, and how a text was quoted.
