@@ -4,13 +4,14 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use reel::exit::Exit;
 use reel_compiler::builtins;
 use reel_lang::diagnostic::code;
 use reel_lang::env::{Function, Param, Places};
 use reel_lang::schema::{CONN_FIELDS, Side};
 use reel_tests::process::root;
 
-use crate::markdown::read;
+use crate::markdown::{read, table};
 
 #[test]
 fn the_values_and_functions_are_listed() -> Result<()> {
@@ -35,6 +36,16 @@ fn the_codes_of_diagnostics_are_listed() -> Result<()> {
         writeln!(out, "| {code} | {title} |")?;
     }
     agrees("docs/diagnostics.md", "codes", &out)
+}
+
+#[test]
+fn the_exit_codes_are_listed() -> Result<()> {
+    let rows = table(&read(Path::new("README.md"))?, "Exit codes");
+    let listed: Vec<String> = rows.into_iter().filter_map(|row| row.into_iter().next()).collect();
+    let mut codes: Vec<u8> = Exit::PRECEDENCE.iter().map(|exit| exit.code()).chain([Exit::Passed.code()]).collect();
+    codes.sort_unstable();
+    assert_eq!(listed, codes.iter().map(u8::to_string).collect::<Vec<_>>());
+    Ok(())
 }
 
 /// Holds the text between `<!-- NAME -->` and `<!-- end -->` against what the code says.

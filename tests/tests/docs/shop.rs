@@ -4,12 +4,14 @@
 //! there under its name and does the part that can be held: `cargo run --release -- demo` runs `reel demo`.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use reel_tests::process::{Running, free_port, root};
+use reel_tests::process::{Running, root};
 use tempfile::TempDir;
 
 /// The folder, and the store that runs behind the service.
@@ -18,6 +20,19 @@ pub struct Shop {
     dir: TempDir,
     ports: [(String, &'static str); 2],
     _store: Running,
+}
+
+/// A free port of 127.0.0.1 that no other test asks for. The service comes and goes on it, so that it must stay free in between:
+/// it is not one of those that `free_port` gives, which other test programs may take at any time.
+fn own_port() -> Result<u16> {
+    const FIRST: u16 = 2_000;
+    const COUNT: u16 = 8_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() * 16 % u32::from(COUNT)) as u16;
+    (0..COUNT)
+        .map(|_| FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT)
+        .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+        .context("no free port")
 }
 
 /// What a command line did.
@@ -39,7 +54,7 @@ impl Shop {
         let mut store = Running::start(command.arg("__demo-store").stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let mut port = String::new();
         BufReader::new(store.0.stdout.take().context("the store's output")?).read_line(&mut port)?;
-        let (app, store_port) = (free_port()?.to_string(), port.trim().to_owned());
+        let (app, store_port) = (own_port()?.to_string(), port.trim().to_owned());
         let shop = Shop { dir, ports: [(app.clone(), "8080"), (store_port.clone(), "6379")], _store: store };
         // To be watched by a tracing script, the service is visited once and ends.
         shop.script(
