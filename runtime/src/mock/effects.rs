@@ -26,6 +26,7 @@ pub struct Answered {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     pub mock: MockId,
+    pub destination: SocketAddr,
     /// The operation, for people.
     pub title: String,
 }
@@ -102,8 +103,12 @@ impl Effects {
                 self.misses.push(miss);
             }
         }
-        let missing = missing.into_iter().map(|index| book.entry(index));
-        self.missing = missing.map(|entry| Missing { mock: entry.id.clone(), title: entry.title.clone() }).collect();
+        let missing = missing.into_iter().map(|index| book.entry(index)).map(|entry| Missing {
+            mock: entry.id.clone(),
+            destination: entry.exchange.destination.addr,
+            title: entry.title.clone(),
+        });
+        self.missing = missing.collect();
     }
 }
 

@@ -235,7 +235,8 @@ fn not_run(test: &Test, reason: &str) -> TestOutcome {
 }
 
 fn left_over(entry: &Entry) -> Left {
-    Left { mock: entry.id.clone(), title: entry.title.clone(), owners: entry.owners.clone() }
+    let destination = entry.exchange.destination.addr;
+    Left { mock: entry.id.clone(), destination, title: entry.title.clone(), owners: entry.owners.clone() }
 }
 
 /// Where the app can be reached now that was reached at `recorded` then.

@@ -1,5 +1,6 @@
 //! What a replay came to.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::host::Ended;
@@ -44,6 +45,7 @@ impl TestOutcome {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Left {
     pub mock: MockId,
+    pub destination: SocketAddr,
     pub title: String,
     pub owners: Vec<TestId>,
 }

@@ -33,6 +33,10 @@ fn outcome(number: u32, reply: Reply, effects: Effects) -> TestOutcome {
     TestOutcome { id, title, file: format!("tests/000{number}-get.yaml"), reply, unmet: Vec::new(), effects }
 }
 
+fn store() -> std::net::SocketAddr {
+    ([127, 0, 0, 1], 6379).into()
+}
+
 fn mock(number: u32) -> MockId {
     MockId { protocol: "redis".into(), number }
 }
@@ -40,7 +44,7 @@ fn mock(number: u32) -> MockId {
 /// A run in which everything that can be said is to be said.
 fn run() -> Run {
     let effects = Effects {
-        missing: vec![Missing { mock: mock(1), title: "GET gone".into() }],
+        missing: vec![Missing { mock: mock(1), destination: store(), title: "GET gone".into() }],
         misses: vec![miss("DEL x")],
         repeated: vec![Repeated { mock: mock(2), miss: miss("GET a") }],
         changed: vec![Changed {
@@ -74,7 +78,12 @@ fn run() -> Run {
             outcome(4, Reply::Failed("no response came in time".into()), Effects::default()),
             outcome(5, Reply::NotRun("the app ended (exit status 3)".into()), Effects::default()),
         ],
-        left_over: vec![Left { mock: mock(9), title: "GET z".into(), owners: vec![TestId(1), TestId(2)] }],
+        left_over: vec![Left {
+            mock: mock(9),
+            destination: store(),
+            title: "GET z".into(),
+            owners: vec![TestId(1), TestId(2)],
+        }],
         relaxed: vec![Use { origin: default, met: 4, relaxed: 3 }],
         unmatched: vec![origin("ignore(body.x)")],
         gave_way: vec![(origin("ignore(a)"), origin("within(a, 1)"))],
@@ -101,7 +110,7 @@ fn the_text_says_everything_by_name() {
             - b
             + B
               c
-        missing call   redis-0001 GET gone
+        missing call   redis-0001 GET gone to 127.0.0.1:6379
         changed call   redis-0003 SET k 1, the nearest to SET k 2 to 127.0.0.1:6379 (redis)
           args[1]: it changed
             - \"1\"
@@ -122,7 +131,7 @@ fn the_text_says_everything_by_name() {
         not run: the app ended (exit status 3)
 
 Calls that no test made
-  missing call   redis-0009 GET z, of one of the tests 0001, 0002
+  missing call   redis-0009 GET z to 127.0.0.1:6379, of one of the tests 0001, 0002
 
 Relaxations used
       3 × like(header[\"date\"], http_date)  stdlib http.rr:14 (default)
@@ -160,7 +169,7 @@ fn the_xml_counts_alike_and_is_the_same_each_time() {
         r#"name="0001 GET /1" classname="tests/0001-get.yaml""#,
         r#"message="the response is not the recorded one""#,
         r#"message="no response came in time""#,
-        "redis-0009 GET z, of one of the tests 0001, 0002",
+        "redis-0009 GET z to 127.0.0.1:6379, of one of the tests 0001, 0002",
         "- 200",
     ] {
         assert!(xml.contains(part), "{part} in\n{xml}");

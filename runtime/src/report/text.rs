@@ -65,7 +65,7 @@ fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
         out.plain(indent).paint(Style::Bad, word).plain(rest).line();
     };
     for missing in &effects.missing {
-        head(out, "missing call", format!("   {} {}", missing.mock, missing.title));
+        head(out, "missing call", format!("   {} {} to {}", missing.mock, missing.title, missing.destination));
     }
     for answered in effects.answered.iter().filter(|answered| !answered.differences.is_empty()) {
         head(out, "changed call", format!("   {} {}", answered.mock, answered.title));
@@ -111,7 +111,14 @@ pub(super) fn set(out: &mut Painter, run: &Run) {
     for left in &run.left_over {
         let owners: Vec<String> = left.owners.iter().map(ToString::to_string).collect();
         out.plain("  ").paint(Style::Bad, "missing call");
-        out.plain(format!("   {} {}, of one of the tests {}", left.mock, left.title, owners.join(", "))).line();
+        out.plain(format!(
+            "   {} {} to {}, of one of the tests {}",
+            left.mock,
+            left.title,
+            left.destination,
+            owners.join(", ")
+        ))
+        .line();
     }
 }
 
