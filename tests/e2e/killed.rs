@@ -45,7 +45,7 @@ impl Held {
 
     /// Waits for the guardian's end, and fails where anything is left.
     #[track_caller]
-    fn is_gone(self, guardian: Option<rustix::fd::OwnedFd>) {
+    fn check_gone(self, guardian: Option<rustix::fd::OwnedFd>) {
         if let Some(guardian) = guardian {
             poll(&mut [PollFd::new(&guardian, PollFlags::IN)], None).unwrap();
         }
@@ -111,7 +111,7 @@ fn kill_and_check(mut running: Running) {
     let guardian = pidfd_open(held.guardian, PidfdFlags::empty()).unwrap();
     kill_process(reel_id, Signal::KILL).unwrap();
     running.0.wait().unwrap();
-    held.is_gone(Some(guardian));
+    held.check_gone(Some(guardian));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn after_a_killed_replay_no_call_reaches_the_dependency() {
     decoy.set_nonblocking(true).unwrap();
     let mut replay = reel(["replay", "--test-timeout", "60"]);
     let replay = with_plain(replay.arg(&dir), port, decoy.local_addr().unwrap()).env("STALL", "1");
-    let mut running = Running::start(replay.stdout(Stdio::piped())).unwrap();
+    let mut running = Running::start(replay.stderr(Stdio::piped())).unwrap();
     let lines = wait_line(&mut running.0, "stalled");
     kill_and_check(running);
     drop(lines);
@@ -173,5 +173,5 @@ fn a_finished_recording_leaves_nothing() {
     let held = Held::by(reel_id);
     kill_process(reel_id, Signal::INT).unwrap();
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
-    held.is_gone(None);
+    held.check_gone(None);
 }

@@ -12,7 +12,7 @@ use super::support::{Ran, folder, has, reel};
 pub const PLAIN: &str = "tests/apps/plain/app.py";
 
 /// Adds the odd service to a command of reel.
-pub fn with_plain<'a>(command: &'a mut Command, port: u16, dependency: SocketAddr) -> &'a mut Command {
+pub fn with_plain(command: &mut Command, port: u16, dependency: SocketAddr) -> &mut Command {
     command.arg("--").arg("python3").arg(root().join(PLAIN));
     command.env("PORT", port.to_string()).env("DEPENDENCY", dependency.to_string())
 }
@@ -44,9 +44,9 @@ pub fn ask(port: u16) -> String {
     text
 }
 
-/// Reads lines of a child's standard output until one has this text.
-pub fn wait_line(child: &mut Child, text: &str) -> BufReader<std::process::ChildStdout> {
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
+/// Reads lines of a child's standard error, where an app's output goes in a replay, until one has this text.
+pub fn wait_line(child: &mut Child, text: &str) -> BufReader<std::process::ChildStderr> {
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains(text) {
         line.clear();
