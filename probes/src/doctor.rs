@@ -38,33 +38,25 @@ pub fn examine() -> Vec<Check> {
     Capability::ALL.into_iter().map(Capability::check).collect()
 }
 
-/// How TCP traffic is captured, the best first.
+/// How TCP traffic is captured, the best first. A rung stands here once there is a program for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {
     /// Typed tracepoints in TCP itself: every byte whatever the call, with its sequence number.
     TcpTracepoints,
-    /// The typed tracepoint at the end of every syscall: no io_uring, sendfile or splice payload.
-    SysExit,
-    /// The raw tracepoint at the end of every syscall, for kernels without BTF.
-    RawSysExit,
 }
 
 impl Rung {
     /// All rungs, the best first, with what each needs.
-    pub const LADDER: [(Rung, &'static [Capability]); 3] = [
-        (
-            Rung::TcpTracepoints,
-            &[
-                Capability::RingBuffer,
-                Capability::BtfTracepoint,
-                Capability::TcpHooks,
-                Capability::UserDynptr,
-                Capability::SkbDynptr,
-            ],
-        ),
-        (Rung::SysExit, &[Capability::RingBuffer, Capability::BtfTracepoint]),
-        (Rung::RawSysExit, &[Capability::RingBuffer, Capability::RawTracepoint]),
-    ];
+    pub const LADDER: [(Rung, &'static [Capability]); 1] = [(
+        Rung::TcpTracepoints,
+        &[
+            Capability::RingBuffer,
+            Capability::BtfTracepoint,
+            Capability::TcpHooks,
+            Capability::UserDynptr,
+            Capability::SkbDynptr,
+        ],
+    )];
 
     /// Chooses the best rung that these checks allow.
     ///
@@ -95,8 +87,6 @@ impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Rung::TcpTracepoints => "TCP tracepoints",
-            Rung::SysExit => "tp_btf/sys_exit",
-            Rung::RawSysExit => "raw_tp/sys_exit",
         })
     }
 }
@@ -132,11 +122,8 @@ mod tests {
         assert_eq!(choose(&[]).unwrap(), Choice { rung: Rung::TcpTracepoints, passed_over: vec![] });
         // What capture does not use is nobody's concern here.
         assert_eq!(choose(&[Capability::Fentry, Capability::Kprobe]).unwrap().rung, Rung::TcpTracepoints);
-        let second = choose(&[Capability::SkbDynptr]).unwrap();
-        assert_eq!(second.rung, Rung::SysExit);
-        let why = format!("{}: as the test has it", Capability::SkbDynptr.name());
-        assert_eq!(second.passed_over, [(Rung::TcpTracepoints, why)]);
-        assert_eq!(choose(&[Capability::BtfTracepoint]).unwrap().rung, Rung::RawSysExit);
+        let none = choose(&[Capability::SkbDynptr]).unwrap_err();
+        assert!(none.to_string().contains(Capability::SkbDynptr.name()), "{none}");
         let none = choose(&[Capability::RingBuffer]).unwrap_err();
         assert!(none.to_string().contains("ring buffer"), "{none}");
     }

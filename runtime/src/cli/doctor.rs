@@ -100,27 +100,24 @@ mod tests {
         Report { checks: Capability::ALL.into_iter().map(check).collect(), capture }
     }
 
-    fn second_rung() -> Result<Choice, Unsupported> {
-        let why = "TCP tracepoints: this kernel has none".to_owned();
-        Ok(Choice { rung: Rung::SysExit, passed_over: vec![(Rung::TcpTracepoints, why)] })
+    fn first_rung() -> Result<Choice, Unsupported> {
+        Ok(Choice { rung: Rung::TcpTracepoints, passed_over: Vec::new() })
     }
 
     #[test]
     fn what_is_lacking_stands_beside_what_to_do() {
-        let text = text(&report(Some(Capability::Kprobe), second_rung()));
+        let text = text(&report(Some(Capability::Kprobe), first_rung()));
         let row = text.lines().find(|line| line.contains(Capability::Kprobe.name())).unwrap();
         for part in ["no", "EPERM", "run as root"] {
             assert!(row.contains(part), "{part} is missing in: {row}");
         }
-        let end = "recording reads traffic through: tp_btf/sys_exit\n  \
-                   not through TCP tracepoints, for lack of TCP tracepoints: this kernel has none\n";
-        assert!(text.ends_with(end), "{text}");
+        assert!(text.ends_with("recording reads traffic through: TCP tracepoints\n"), "{text}");
     }
 
     #[test]
     fn only_what_recording_needs_makes_it_fail() {
-        assert_eq!(verdict(&report(Some(Capability::Kprobe), second_rung())), Ok(Exit::Passed));
-        let failure = verdict(&report(Some(Capability::Privilege), second_rung())).unwrap_err();
+        assert_eq!(verdict(&report(Some(Capability::Kprobe), first_rung())), Ok(Exit::Passed));
+        let failure = verdict(&report(Some(Capability::Privilege), first_rung())).unwrap_err();
         assert_eq!((failure.exit, failure.remedy.as_deref()), (Exit::Machine, Some("run as root")));
         let lacking = ["capturing network traffic", "no ring buffer", "use Linux 5.8"].map(str::to_owned);
         let [what, why, remedy] = lacking;
@@ -131,7 +128,7 @@ mod tests {
 
     #[test]
     fn json_has_a_line_for_each_check_and_one_for_capture() {
-        let lines = json(&report(Some(Capability::Kprobe), second_rung()));
+        let lines = json(&report(Some(Capability::Kprobe), first_rung()));
         let values: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(values.len(), Capability::ALL.len() + 1);
         let bad: Vec<_> = values.iter().filter(|value| value["ok"] == json!(false)).collect();
