@@ -67,6 +67,10 @@ pub fn run(args: Args) -> Outcome {
     let machine = Machine::default();
     let (program, warnings) =
         compile::front(&sources, &ids, &machine, &options).map_err(|faults| faults.failure(&sources))?;
+    if program.clauses.is_empty() {
+        return Err(Failure::new(Exit::Usage, "the script has no probe, so there is nothing to run")
+            .remedy("write a clause, such as: begin { printf(\"hello\\n\"); }"));
+    }
     let kernel = compile::kernel(&program, &machine, &compile::kernel_options(), &bpf::Options::default())
         .map_err(|faults| faults.failure(&sources))?;
     let native = compile::native(&program, &kernel).map_err(|faults| faults.failure(&sources))?;

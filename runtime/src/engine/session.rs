@@ -21,6 +21,8 @@ use super::compile::{Faults, Kernel};
 use crate::exit::{Exit, Failure};
 use crate::output::decode::decode;
 
+/// The most points that one script attaches to; the syscalls of a wildcard count as one.
+const MAX_POINTS: usize = 1024;
 /// The name of the map that counts what had no room.
 const LOST: &str = "lost";
 
@@ -70,6 +72,14 @@ impl Session {
 
     fn attach(&mut self, cgroup: Option<&Path>, sources: &SourceMap) -> Result<(), Failure> {
         let programs = self.kernel.lowered.programs.clone();
+        let points: usize = programs.iter().filter(|p| p.folded.is_none()).map(|p| p.attach.len()).sum();
+        if points > MAX_POINTS {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("the script attaches to {points} points, and the limit is {MAX_POINTS}"),
+            )
+            .remedy("name fewer of them: detaching a tracepoint takes the kernel some 0.1 seconds"));
+        }
         for (index, program) in programs.iter().enumerate() {
             let name = attach::name(index, program);
             self.attached += program.attach.len();

@@ -3,6 +3,7 @@
 //! Bytes that no decoder understood, holes, and connections whose first bytes are TLS are counted: each makes the recording
 //! incomplete, by name.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -76,6 +77,7 @@ impl Collector {
 
     /// Gives out everything, in order. Connections must have ended (`Connections::finish`).
     pub fn finish(mut self) -> Collected {
+        drop_own(&mut self.collected.exchanges);
         self.collected.exchanges.sort_by_key(|captured| began_ns(&captured.exchange));
         self.collected.encrypted = self.conversations.encrypted().to_vec();
         self.collected
@@ -86,6 +88,16 @@ impl Collector {
             self.collected.exchanges.push(Captured { conn, ends, exchange, closed_by_server: false });
         }
     }
+}
+
+/// Drops what an app says to itself: a connection of which it holds both ends. In a replay it does so again, by itself.
+fn drop_own(exchanges: &mut Vec<Captured>) {
+    let ends = |direction| {
+        let of = move |captured: &&Captured| captured.ends.direction == direction;
+        exchanges.iter().filter(of).map(|captured| (captured.ends.client, captured.ends.server)).collect::<HashSet<_>>()
+    };
+    let own: HashSet<_> = ends(Direction::In).intersection(&ends(Direction::Out)).copied().collect();
+    exchanges.retain(|captured| !own.contains(&(captured.ends.client, captured.ends.server)));
 }
 
 /// When the first byte of an exchange was seen.
@@ -126,5 +138,37 @@ impl Sink for Collector {
         if ends.direction == Direction::Out {
             self.collected.refusals.push(Refusal { ends, moment });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reel_protocols::Protocol;
+    use reel_protocols::opaque::Tcp;
+
+    fn captured(conn: u32, direction: Direction, client_port: u16, server_port: u16) -> Captured {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let exchange = Exchange {
+            protocol: &Tcp as &dyn Protocol,
+            request: None,
+            interim: Vec::new(),
+            response: None,
+            fault: None,
+        };
+        let ends = Ends { direction, server: at(server_port), client: at(client_port) };
+        Captured { conn: ConnId(conn), ends, exchange, closed_by_server: false }
+    }
+
+    #[test]
+    fn what_an_app_says_to_itself_is_neither_test_nor_call() {
+        let mut exchanges = vec![
+            captured(0, Direction::In, 40_000, 8080),
+            captured(1, Direction::Out, 40_001, 8080),
+            captured(2, Direction::In, 40_001, 8080),
+            captured(3, Direction::Out, 40_002, 6379),
+        ];
+        drop_own(&mut exchanges);
+        assert_eq!(exchanges.iter().map(|captured| captured.conn.0).collect::<Vec<_>>(), [0, 3]);
     }
 }

@@ -46,15 +46,13 @@ pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit,
     crate::app::privileged()?;
     let signals = watch::signals()?;
     let mut writer = Writer::create(&request.output, about(request)).map_err(Failure::from)?;
-    let home = Home::make(Output::Own)?;
-    let reader = Reader::start(Capture::start(home.cgroup(), &request.capture)?)?;
-    let app = home.start(&request.command, &[], &[])?;
-    let app_ended = watch::fd(app.exit_fd_owned().map_err(|error| machine("watch the app", &error))?)?;
-    let mut state = State::new();
-    let mut session = Session { request, app, app_ended, reader, signals, driver: None };
-    let reason = session.run(&mut state)?;
-    let app_exit = session.close(&reason, &mut state)?;
-
+    let (reason, app_exit, mut state) = match observe(request, signals) {
+        Ok(observed) => observed,
+        Err(failure) => {
+            writer.abandon();
+            return Err(failure);
+        }
+    };
     let losses = state.losses();
     let selection_started = state.start_ns;
     let (collected, totals, comms) = state.finish();
@@ -73,6 +71,19 @@ pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit,
             .remedy("use the app while it is being recorded, or name a client with --drive"));
     }
     Ok((exit, app_exit))
+}
+
+/// Runs the app under the capture until something ends it.
+fn observe(request: &Request, signals: Receiver<Signal>) -> Result<(Reason, Option<ExitStatus>, State), Failure> {
+    let home = Home::make(Output::Own)?;
+    let reader = Reader::start(Capture::start(home.cgroup(), &request.capture)?)?;
+    let app = home.start(&request.command, &[], &[])?;
+    let app_ended = watch::fd(app.exit_fd_owned().map_err(|error| machine("watch the app", &error))?)?;
+    let mut state = State::new();
+    let mut session = Session { request, app, app_ended, reader, signals, driver: None };
+    let reason = session.run(&mut state)?;
+    let app_exit = session.close(&reason, &mut state)?;
+    Ok((reason, app_exit, state))
 }
 
 fn about(request: &Request) -> About {

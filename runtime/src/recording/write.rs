@@ -156,6 +156,12 @@ impl Writer {
             .or_insert_with(|| Count { protocol: protocol.to_owned(), ..Count::default() })
     }
 
+    /// Gives the recording up before anything was worth keeping: nothing of it stays.
+    pub fn abandon(self) {
+        // What cannot be removed says that it is not complete.
+        let _ = fs::remove_dir_all(&self.partial);
+    }
+
     /// Finishes the recording and puts it in its place, where an older one goes away in the same step.
     ///
     /// # Errors
