@@ -68,8 +68,8 @@ pub fn compile(name: &str, text: &str, positional: &[&str]) -> Result<Script, St
         return Err(render::text_all(&diagnostics, &sources, Colour::Plain));
     };
     let btf = Btf::kernel().map_err(|error| error.to_string())?;
-    let has_cast = btf.function_id("bpf_rdonly_cast").is_some();
-    let options = lower::Options { rdonly_cast: has_cast, cookies: has_cast, ..lower::Options::default() };
+    let has_cast = || Btf::kernel().is_ok_and(|btf| btf.function_id("bpf_rdonly_cast").is_some());
+    let options = lower::Options { rdonly_cast: has_cast, cookies: has_cast(), ..lower::Options::default() };
     let lowered = lower::kernel(&program, &env, &options).map_err(|list| format!("{list:#?}"))?;
     let programs: Vec<bpf::Program> = lowered.programs.iter().enumerate().map(section).collect();
     let mut object = bpf::compile(&lowered.module, &programs, &bpf::Options::default())

@@ -134,6 +134,6 @@ mod tests {
         let bad: Vec<_> = values.iter().filter(|value| value["ok"] == json!(false)).collect();
         assert_eq!(bad.len(), 1);
         assert_eq!(bad[0]["remedy"], json!("run as root"));
-        assert_eq!(values.last().unwrap()["passed_over"][0]["rung"], json!("TCP tracepoints"));
+        assert_eq!(values.last().unwrap()["capture"], json!("TCP tracepoints"));
     }
 }

@@ -99,9 +99,8 @@ fn faults(list: Vec<Diagnostic>) -> Faults {
 
 /// What the running kernel offers to programs.
 pub fn kernel_options() -> lower::Options {
-    let has = |name| Btf::kernel().is_ok_and(|btf| btf.function_id(name).is_some());
     lower::Options {
-        rdonly_cast: has("bpf_rdonly_cast"),
+        rdonly_cast: || Btf::kernel().is_ok_and(|btf| btf.function_id("bpf_rdonly_cast").is_some()),
         cpus: reel_probes::cpus::possible().ok().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
         cookies: cookies_for_raw_tracepoints(),
     }

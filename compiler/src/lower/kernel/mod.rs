@@ -35,14 +35,21 @@ pub(crate) use memory::{Place, Val};
 use vars::Slot;
 
 /// What the running kernel allows, and what else a program is made for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// `bpf_rdonly_cast` exists (6.2): casts to kernel structs give pointers for plain loads.
-    pub rdonly_cast: bool,
+    /// Asks whether `bpf_rdonly_cast` exists (6.2): casts to kernel structs then give pointers for plain loads. Only a program
+    /// with such a cast asks, since the answer takes a walk through the kernel's BTF.
+    pub rdonly_cast: fn() -> bool,
     /// How many CPUs the machine can have; 0 where nobody counted.
     pub cpus: u32,
     /// Programs of all kinds can have an attach cookie (6.10 for raw tracepoints, 5.15 for the others).
     pub cookies: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { rdonly_cast: || false, cpus: 0, cookies: false }
+    }
 }
 
 /// The kernel half of a program.

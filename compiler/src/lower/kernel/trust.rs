@@ -19,7 +19,8 @@ pub(super) fn is_typed(cx: Context<'_>) -> bool {
 
 /// Whether a cast to this type goes through `bpf_rdonly_cast`.
 pub(super) fn casts(cx: Context<'_>, to: &Ty) -> bool {
-    is_typed(cx) && cx.options.rdonly_cast && matches!(to, Ty::Ptr(to, Space::Kernel) if matches!(**to, Ty::Struct(_)))
+    let is_struct = matches!(to, Ty::Ptr(to, Space::Kernel) if matches!(**to, Ty::Struct(_)));
+    is_struct && is_typed(cx) && (cx.options.rdonly_cast)()
 }
 
 /// The variables that hold nothing but known pointers.
