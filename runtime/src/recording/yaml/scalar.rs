@@ -57,5 +57,7 @@ const RESERVED: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false
 pub(super) fn stands_plain(text: &str) -> bool {
     let starts = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'/' || b == b'_');
     let inside = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./ ()+;=@$".contains(&b));
-    starts && inside && !text.ends_with(' ') && !RESERVED.iter().any(|word| text.eq_ignore_ascii_case(word))
+    // A word that begins with a dash is an entry of a list to some readers, inside brackets at least.
+    let dashes = text.contains(" -");
+    starts && inside && !dashes && !text.ends_with(' ') && !RESERVED.iter().any(|word| text.eq_ignore_ascii_case(word))
 }

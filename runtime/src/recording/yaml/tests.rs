@@ -120,6 +120,7 @@ fn text() -> impl Strategy<Value = String> {
             "---",
             "...",
             "- a",
+            "a -",
             "? a",
             "a: b",
             "a #b",
