@@ -83,13 +83,13 @@ fn check_peer(dependency: SocketAddr, bind: &str, url_host: &str) {
 
 #[test]
 fn in_a_replay_the_peer_is_the_recorded_dependency() {
-    let dependency = counter(([127, 0, 0, 1], free_port().unwrap()));
+    let dependency = counter(([127, 0, 0, 1], 0));
     check_peer(dependency, "127.0.0.1", "127.0.0.1");
 }
 
 #[test]
 fn a_service_and_a_dependency_on_ipv6() {
-    let dependency = counter(([0, 0, 0, 0, 0, 0, 0, 1], free_port().unwrap()));
+    let dependency = counter(([0, 0, 0, 0, 0, 0, 0, 1], 0));
     check_peer(dependency, "::1", "[::1]");
 }
 
@@ -101,7 +101,7 @@ fn a_repeated_call_fails_the_test() {
     }
     let (folder, port) = (folder(), free_port().unwrap());
     let dir = folder.path().join("recording");
-    let dependency = counter(([127, 0, 0, 1], free_port().unwrap()));
+    let dependency = counter(([127, 0, 0, 1], 0));
     let mut record = reel(["record", "--drive", &client(port), "-o"]);
     Ran::of(with_plain(record.arg(&dir), port, dependency)).exits(0);
     let mut replay = reel(["replay"]);
@@ -121,7 +121,7 @@ fn check_signal(signal: rustix::process::Signal, name: &str) {
     }
     let (folder, port) = (folder(), free_port().unwrap());
     let dir = folder.path().join("recording");
-    let dependency = counter(([127, 0, 0, 1], free_port().unwrap()));
+    let dependency = counter(([127, 0, 0, 1], 0));
     let mut record = reel(["record", "-o"]);
     let record = with_plain(record.arg(&dir), port, dependency).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = reel_tests::process::Running::start(record).unwrap();

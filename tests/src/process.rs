@@ -1,12 +1,13 @@
 //! Child processes of tests: none outlives its test, and waiting is for an event, never for a time.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
 /// How long anything that a test waits for may take on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,14 +48,21 @@ impl Running {
 }
 
 /// A port of 127.0.0.1 that was free a moment ago, below the range that the kernel gives to clients; none is given out twice, so
-/// that tests beside each other in one process do not take each other's.
+/// that tests beside each other in one process do not take each other's. The socket that tries it does not listen: a child that
+/// another thread starts at this moment has a copy of it, which must not keep the port.
 pub fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 15_000) as u16;
     (0..20_000u16)
         .map(|_| 10_000 + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000)
-        .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+        .find(|&port| is_free(port).is_ok())
         .context("no free port")
+}
+
+fn is_free(port: u16) -> rustix::io::Result<()> {
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
 }
 
 /// Waits until something accepts connections to a port of 127.0.0.1.
