@@ -1,3 +1,5 @@
+//! Two messages and the rules between them: what differs, what a rule accepts, and a planted difference for each rule.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use reel_lang::schema::{Schema, Side};

@@ -1,3 +1,5 @@
+//! Recordings written and read back, damaged at every place, and replaced in one step.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;

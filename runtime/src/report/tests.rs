@@ -1,3 +1,5 @@
+//! A run as its report: the whole text, and the JUnit document.
+
 #![allow(clippy::unwrap_used)]
 
 use reel_lang::schema::Direction;

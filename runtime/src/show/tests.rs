@@ -1,3 +1,5 @@
+//! A recording as people see it: the list, and one test with its calls.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The mock on real sockets of the loopback: answers, closes, and the way through to a real server.
+
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};

@@ -1,3 +1,5 @@
+//! Secrets leave a message before it reaches the disk, and equal secrets keep equal tokens.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;

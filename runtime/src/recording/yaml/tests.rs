@@ -1,3 +1,5 @@
+//! What the emitter writes reads back, by our reader and by another one; faults name their line.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
