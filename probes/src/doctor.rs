@@ -43,20 +43,36 @@ pub fn examine() -> Vec<Check> {
 pub enum Rung {
     /// Typed tracepoints in TCP itself: every byte whatever the call, with its sequence number.
     TcpTracepoints,
+    /// The ends of the system calls that read and write: what goes by another way is a hole of known length.
+    Syscalls,
 }
 
 impl Rung {
-    /// All rungs, the best first, with what each needs.
-    pub const LADDER: [(Rung, &'static [Capability]); 1] = [(
-        Rung::TcpTracepoints,
-        &[
-            Capability::RingBuffer,
-            Capability::BtfTracepoint,
-            Capability::TcpHooks,
-            Capability::UserDynptr,
-            Capability::SkbDynptr,
-        ],
-    )];
+    /// All rungs, the best first.
+    pub const LADDER: [Rung; 2] = [Rung::TcpTracepoints, Rung::Syscalls];
+
+    /// What a rung cannot do without.
+    fn needs(self) -> &'static [Capability] {
+        match self {
+            Rung::TcpTracepoints => &[
+                Capability::RingBuffer,
+                Capability::BtfTracepoint,
+                Capability::TcpStates,
+                Capability::TcpHooks,
+                Capability::UserDynptr,
+                Capability::SkbDynptr,
+            ],
+            Rung::Syscalls => {
+                &[Capability::RingBuffer, Capability::BtfTracepoint, Capability::TcpStates, Capability::Registers]
+            }
+        }
+    }
+
+    /// The first of a rung's needs that this machine does not meet; asks nothing else.
+    #[must_use]
+    pub fn lacking(self) -> Option<Check> {
+        self.needs().iter().map(|need| need.check()).find(|check| !check.ok)
+    }
 
     /// Chooses the best rung that these checks allow.
     ///
@@ -65,8 +81,8 @@ impl Rung {
     pub fn choose(checks: &[Check]) -> Result<Choice, Unsupported> {
         let mut passed_over = Vec::new();
         let mut last = None;
-        for (rung, needs) in Rung::LADDER {
-            let failed = |check: &&Check| !check.ok && needs.contains(&check.capability);
+        for rung in Rung::LADDER {
+            let failed = |check: &&Check| !check.ok && rung.needs().contains(&check.capability);
             match checks.iter().find(failed) {
                 None => return Ok(Choice { rung, passed_over }),
                 Some(check) => {
@@ -87,6 +103,7 @@ impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Rung::TcpTracepoints => "TCP tracepoints",
+            Rung::Syscalls => "system calls",
         })
     }
 }
@@ -101,7 +118,7 @@ pub struct Choice {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -122,8 +139,10 @@ mod tests {
         assert_eq!(choose(&[]).unwrap(), Choice { rung: Rung::TcpTracepoints, passed_over: vec![] });
         // What capture does not use is nobody's concern here.
         assert_eq!(choose(&[Capability::Fentry, Capability::Kprobe]).unwrap().rung, Rung::TcpTracepoints);
-        let none = choose(&[Capability::SkbDynptr]).unwrap_err();
-        assert!(none.to_string().contains(Capability::SkbDynptr.name()), "{none}");
+        let second = choose(&[Capability::SkbDynptr]).unwrap();
+        assert_eq!(second.rung, Rung::Syscalls);
+        let [(Rung::TcpTracepoints, why)] = second.passed_over.as_slice() else { panic!("{second:?}") };
+        assert!(why.contains(Capability::SkbDynptr.name()), "{why}");
         let none = choose(&[Capability::RingBuffer]).unwrap_err();
         assert!(none.to_string().contains("ring buffer"), "{none}");
     }

@@ -1,6 +1,6 @@
 //! What the capture program tells user space: the records of its ring buffer.
 //!
-//! The program is `programs/capture.rr`; this module is the other end of its tuples, which lie in memory as C would lay
+//! The program is in `programs/capture`; this module is the other end of its tuples, which lie in memory as C would lay
 //! them out (little endian here, naturally aligned). Positions are TCP sequence numbers, so user space can put a stream in
 //! order and knows exactly what is missing.
 //!

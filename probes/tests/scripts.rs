@@ -13,6 +13,7 @@ use reel_lang::diagnostic::Diagnostics;
 use reel_lang::diagnostic::render::{self, Colour};
 use reel_lang::env::ProbeKind;
 use reel_probes::attach::Attach;
+use reel_probes::doctor::Rung;
 use reel_probes::load::{LoadError, Loaded};
 use reel_probes::programs;
 use script::Script;
@@ -54,7 +55,9 @@ fn the_capture_program_is_verified() {
     let some = Filters { incoming: Filter::Not(Box::new(address.clone())), outgoing: Filter::Any(vec![address, port]) };
     let none = Filters { incoming: Filter::Const(false), ..Filters::default() };
     for filters in [Filters::default(), some, none] {
-        verify(&compile("capture.rr", &programs::capture(&filters), &["1", "524288"]));
+        for rung in Rung::LADDER {
+            verify(&compile("capture.rr", &programs::capture(rung, &filters), &["1", "524288"]));
+        }
     }
 }
 

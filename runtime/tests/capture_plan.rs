@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use reel::capture::kernel::trusted;
 use reel::engine::{attach, compile};
 use reel_compiler::bpf;
-use reel_probes::doctor::{Capability, Rung, examine};
+use reel_probes::doctor::{Capability, Rung};
 use reel_probes::load::Loaded;
 
 const RULES: &str = "capture:http:in /port == 8080/ { }\ncapture:redis:in { skip; }\ncapture:tcp:in { skip; }\n\
@@ -70,10 +70,18 @@ fn tags_of(text: &str, cgroup_id: u64) -> BTreeSet<String> {
 
 #[test]
 fn the_printed_program_is_the_one_that_a_recording_attaches() {
-    let can_capture = Capability::Cgroup.needs() && Capability::TcpHooks.needs();
-    if !can_capture || Rung::choose(&examine()).map(|choice| choice.rung) != Ok(Rung::TcpTracepoints) {
-        return;
+    if Capability::Cgroup.needs() && Capability::TcpHooks.needs() && Rung::TcpTracepoints.lacking().is_none() {
+        check(&[], 4);
+        check(&["--through", "tcp-tracepoints"], 4);
     }
+    if Capability::Cgroup.needs() && Capability::TcpStates.needs() {
+        check(&["--through", "system-calls"], 2);
+    }
+}
+
+/// Prints and records with these flags, which must give so many programs.
+#[track_caller]
+fn check(way: &[&str], programs: usize) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("rules.rr"), RULES).unwrap();
     let reel = |args: &[&str]| {
@@ -81,20 +89,21 @@ fn the_printed_program_is_the_one_that_a_recording_attaches() {
         command.args(args).current_dir(folder.path()).stdin(Stdio::null()).env("XDG_STATE_HOME", folder.path());
         command
     };
-    let printed = reel(&["plan", "--capture", "rules.rr"]).output().unwrap();
+    let printed = reel(&[&["plan", "--capture", "rules.rr"], way].concat()).output().unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let printed = String::from_utf8(printed.stdout).unwrap();
     assert!(printed.contains("(!outgoing && ($local_port == 8080))"), "the rules are not in it:\n{printed}");
 
-    let app = ["record", "-r", "rules.rr", "-o", "recording", "--", "/bin/sh", "-c", "echo $$; exec sleep 1000"];
-    let child = reel(&app).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let record = ["record", "-r", "rules.rr", "-o", "recording"];
+    let app = ["--", "/bin/sh", "-c", "echo $$; exec sleep 1000"];
+    let child = reel(&[&record, way, &app].concat()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut recording = Recording(child);
     // The app starts when everything is attached.
     let mut pid = String::new();
     BufReader::new(recording.0.stdout.take().unwrap()).read_line(&mut pid).unwrap();
     let cgroup_id = cgroup_id(pid.trim());
     let attached = tags(&recording.0.id().to_string());
-    assert_eq!(attached.len(), 3, "a recording attaches three programs: {attached:?}");
+    assert_eq!(attached.len(), programs, "a recording attaches other programs: {attached:?}");
     assert_eq!(tags_of(&printed, cgroup_id), attached);
 
     let other = printed.replace("$local_port == 8080", "$local_port == 8081");

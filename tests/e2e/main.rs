@@ -14,3 +14,4 @@ mod services;
 mod shop;
 mod support;
 mod tracing;
+mod ways;

@@ -35,13 +35,18 @@ pub fn can_run(app: App) -> bool {
 impl Shop {
     /// Records the service under so many clients, checks that nothing is missing, and stops the store.
     pub fn recorded(app: App, clients: usize, orders: usize) -> Shop {
+        Shop::recorded_with(app, clients, orders, &[])
+    }
+
+    /// The same with further flags for `reel record`.
+    pub fn recorded_with(app: App, clients: usize, orders: usize, flags: &[&str]) -> Shop {
         let store = Redis::start().expect("redis-server starts");
         let port = free_port().expect("a free port");
         let tests = clients * orders * REQUESTS_PER_ORDER;
         let shop = Shop { app, port, store_port: store.port, tests, folder: folder() };
         let drive = format!("{LOAD} {port} {clients} {orders} shop");
-        let mut command = reel(["record", "--drive", &drive, "-o"]);
-        let ran = Ran::of(shop.with_app(command.arg(shop.dir()), "")).exits(0);
+        let mut command = reel(["record", "--drive", &drive]);
+        let ran = Ran::of(shop.with_app(command.args(flags).arg("-o").arg(shop.dir()), "")).exits(0);
         store.stop();
         check_complete(&ran.err, tests);
         shop

@@ -70,6 +70,7 @@ pub(super) fn functions() -> Vec<Function> {
         ),
     ];
     all.extend(dynptrs());
+    all.extend(rooms());
     all
 }
 
@@ -152,9 +153,57 @@ fn dynptrs() -> Vec<Function> {
     ]
 }
 
+/// The calls on a room: memory of the program's own, for kernels that have no dynptr. What is written to it and read back is a number
+/// of which the verifier knows nothing, so a loop that keeps its state there is the same in each round, and is verified once a round.
+fn rooms() -> Vec<Function> {
+    let trusted = |name, params, returns, texts| call(name, params, returns, Places::TRUSTED, texts);
+    vec![
+        trusted(
+            "room",
+            &[],
+            Returns::Ty(Ty::Buf(ROOM_LEN_BYTES)),
+            ["Makes room for a record of up to 31 KiB; no call, and what is in it is undefined.", "$r = room();"],
+        ),
+        trusted(
+            "room_set",
+            &[Param::Value, Param::LiteralInt, Param::Value],
+            Returns::Nothing,
+            [
+                "Writes a value at an offset; a tuple lies as a C struct of its parts.",
+                "room_set($r, 0, (nsecs, pid, tid));",
+            ],
+        ),
+        trusted(
+            "room_get",
+            &[Param::Value, Param::LiteralInt],
+            Returns::Ty(U64),
+            ["The 64-bit number at an offset.", "$n = room_get($r, 8);"],
+        ),
+        trusted(
+            "room_read_user",
+            &[Param::Value, Param::LiteralInt, Param::Int, Param::Pointer],
+            Returns::Ty(I64),
+            [
+                "Copies user memory to an offset: offset, length, address; not 0, and zeroes, where it cannot be read.",
+                "room_read_user($r, 48, $len, $address);",
+            ],
+        ),
+        trusted(
+            "ringbuf_output",
+            &[Param::Value, Param::Int, Param::Int],
+            Returns::Ty(I64),
+            [
+                "Copies the first bytes of a room to the event ring, with BPF_RB flags; not 0 where there is no room.",
+                "if (ringbuf_output($r, 48 + $len, 1) != 0) { @dropped = count(); }",
+            ],
+        ),
+    ]
+}
+
 pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
     let span = expr.span;
     let result = match name {
+        "room" => return Ok(Val::Nothing),
         "dynptr" => return Ok(Val::Nothing),
         "current_pid_tgid" => helper(lower, 14, Vec::new(), UNSIGNED, span),
         "socket_cookie" => {
@@ -174,6 +223,7 @@ pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], e
             helper(lower, 187, vec![Arg::Reg(value)], SIGNED, span)
         }
         "set_user_ip4" | "set_user_ip6" | "set_user_port" => return set_address(lower, name, args, expr),
+        "room_set" | "room_get" | "room_read_user" | "ringbuf_output" => return room_call(lower, name, args, expr),
         _ => return dynptr_call(lower, name, args, expr),
     };
     Ok(Val::Reg(result))
@@ -181,6 +231,8 @@ pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], e
 
 /// The most that `dynptr_read` reads at once.
 const CHUNK_LEN_BYTES: u32 = 4096;
+/// The size of a room: with what else a program keeps, it must stay below the kernel's limit on a per-CPU value.
+const ROOM_LEN_BYTES: u32 = 31 * 1024;
 const SIGNED: RegTy = RegTy::Int(IntTy::I64);
 
 /// Writes a field of `struct bpf_sock_addr` (include/uapi/linux/bpf.h).
@@ -258,6 +310,53 @@ fn dynptr_call(lower: &mut Lower<'_>, name: &str, args: &[Expr], expr: &Expr) ->
             Ok(Val::Reg(kfunc(lower, "bpf_dynptr_copy", args, span)))
         }
         _ => lower.cannot(span, format!("`{name}` takes other arguments")),
+    }
+}
+
+/// The calls on rooms.
+fn room_call(lower: &mut Lower<'_>, name: &str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
+    let span = expr.span;
+    match (name, args) {
+        ("room_set", [room, offset, value]) => {
+            let (from, len) = bytes(lower, value)?;
+            let to = within(lower, room, offset, len)?;
+            lower.b.push(Inst::CopyBuf { to, from, len_bytes: len }, span);
+            Ok(Val::Nothing)
+        }
+        ("room_get", [room, offset]) => {
+            let from = within(lower, room, offset, 8)?;
+            Ok(Val::Reg(lower.b.load(UNSIGNED, from, span)))
+        }
+        ("room_read_user", [room, offset, len, address]) => {
+            let to = within(lower, room, offset, 0)?;
+            let (len, address) = (lower.number(len)?, lower.scalar(address)?);
+            // BPF_FUNC_probe_read_user
+            let args = vec![Arg::At(to), Arg::Reg(len), Arg::Reg(address)];
+            Ok(Val::Reg(helper(lower, 112, args, SIGNED, span)))
+        }
+        ("ringbuf_output", [room, len, flags]) => {
+            let ring = lower.tables.own_map(EVENTS);
+            let Val::Mem(from, _) = lower.value(room)? else {
+                return lower.cannot(room.span, "this is no variable that holds a room");
+            };
+            let (len, flags) = (lower.number(len)?, lower.number(flags)?);
+            // BPF_FUNC_ringbuf_output
+            let args = vec![Arg::Map(ring), Arg::At(from), Arg::Reg(len), Arg::Reg(flags)];
+            Ok(Val::Reg(helper(lower, 130, args, SIGNED, span)))
+        }
+        _ => lower.cannot(span, format!("`{name}` takes other arguments")),
+    }
+}
+
+/// A place in a room with so many bytes behind it.
+fn within(lower: &mut Lower<'_>, room: &Expr, offset: &Expr, len: u32) -> Lowered<At> {
+    let (Val::Mem(at, Shape::Bytes(room_len)), ExprKind::Int(at_offset)) = (lower.value(room)?, &offset.kind) else {
+        return lower.cannot(room.span, "this is no variable that holds a room");
+    };
+    let end = u32::try_from(*at_offset).ok().and_then(|from| Some((from, from.checked_add(len)?)));
+    match end {
+        Some((from, end)) if end <= room_len => Ok(At { offset: at.offset + from, ..at }),
+        _ => lower.cannot(offset.span, format!("a room has {room_len} bytes")),
     }
 }
 

@@ -79,8 +79,12 @@ capabilities! {
     SendMsg4 = "cgroup/sendmsg4";
     /// Programs at the events of TCP connections.
     Sockops = "sockops";
-    /// The tracepoints in TCP that capture uses.
+    /// The tracepoint that tells when connections open and close (Linux 4.16), and sockets that know their cgroup (5.15).
+    TcpStates = "TCP states";
+    /// The tracepoints in TCP that the first way of capturing uses.
     TcpHooks = "TCP hooks";
+    /// A processor whose registers the second way of capturing knows.
+    Registers = "registers";
     /// Reading user memory of any length into the ring (Linux 6.16).
     UserDynptr = "bpf_probe_read_user_dynptr";
     /// Copying a received segment into the ring.
@@ -151,7 +155,9 @@ impl Capability {
             Capability::GetPeerName6 => loads(Kind::GetPeerName6, "5.8"),
             Capability::SendMsg4 => loads(Kind::SendMsg4, "4.18"),
             Capability::Sockops => loads(Kind::Sockops, "4.13"),
+            Capability::TcpStates => tcp_states(),
             Capability::TcpHooks => tcp_hooks(),
+            Capability::Registers => registers(),
             Capability::UserDynptr => tried(trial::user_dynptr(), "6.16"),
             Capability::SkbDynptr => tried(trial::skb_dynptr(), "6.16"),
             Capability::RdonlyCast => tried(trial::kfunc("bpf_rdonly_cast").map(drop), "6.2"),
@@ -211,15 +217,37 @@ fn device(name: &str, option: &str) -> Answer {
     loads(Kind::Probe, "4.1")
 }
 
-fn tcp_hooks() -> Answer {
+/// Whether the kernel has these tracepoints, with types.
+fn hooks(names: &[&str], since: &str) -> Answer {
     let btf = Btf::kernel().map_err(|error| (error.why, error.remedy))?;
-    for hook in ["tcp_sendmsg_locked", "skb_copy_datagram_iovec", "inet_sock_set_state"] {
-        if btf.find(&format!("btf_trace_{hook}"), BtfKind::Typedef).is_none() {
-            let remedy = "use Linux 6.16 or newer".to_string();
-            return Err((format!("this kernel has no tracepoint {hook}"), remedy));
+    let missing = names.iter().find(|name| btf.find(&format!("btf_trace_{name}"), BtfKind::Typedef).is_none());
+    match missing {
+        None => Ok("works".to_string()),
+        Some(name) => Err((format!("this kernel has no tracepoint {name}"), format!("use Linux {since} or newer"))),
+    }
+}
+
+fn tcp_hooks() -> Answer {
+    hooks(&["tcp_sendmsg_locked", "skb_copy_datagram_iovec"], "6.16")
+}
+
+fn tcp_states() -> Answer {
+    hooks(&["inet_sock_set_state"], "5.15")?;
+    let btf = Btf::kernel().map_err(|error| (error.why, error.remedy))?;
+    let data = btf.find("sock_cgroup_data", BtfKind::Struct);
+    match data.is_some_and(|data| data.members().any(|member| member.name == "cgroup")) {
+        true => Ok("works".to_string()),
+        false => {
+            Err(("this kernel's sockets do not name their cgroup".to_string(), "use Linux 5.15 or newer".to_string()))
         }
     }
-    Ok("works".to_string())
+}
+
+fn registers() -> Answer {
+    match std::env::consts::ARCH {
+        "x86_64" => Ok("works".to_string()),
+        other => Err((format!("{other} is not known"), "use a machine of x86-64".to_string())),
+    }
 }
 
 fn parent_of(path: &Path) -> String {

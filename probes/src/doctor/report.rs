@@ -79,7 +79,7 @@ mod tests {
                       ok  tp_btf       works\n\
                       no  TCP hooks    no tracepoint tcp_sendmsg_locked\n    \
                       \u{20}            -> use Linux 6.16 or newer\n\
-                      \ncapture: none\n  TCP hooks: no tracepoint tcp_sendmsg_locked\n  -> use Linux 6.16 or newer\n";
+                      \ncapture: system calls\n  not TCP tracepoints, for lack of TCP hooks: no tracepoint tcp_sendmsg_locked\n";
         assert_eq!(report.to_string(), expect);
     }
 

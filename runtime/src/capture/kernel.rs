@@ -5,6 +5,7 @@ use reel_lang::check::Options;
 use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
 use reel_probes::cgroup::Cgroup;
+use reel_probes::doctor::{Choice, Rung};
 use reel_probes::programs;
 use reel_probes::ringbuf::POLL_INTERVAL;
 
@@ -23,29 +24,33 @@ pub struct Settings {
     pub ring_len_bytes: u32,
     /// Which connections are wanted, where the rules say so of whole connections.
     pub filters: reel_compiler::plan::Filters,
+    /// The only way of reading to try; none tries the ladder.
+    pub rung: Option<Rung>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { ring_len_bytes: 8 << 20, filters: Default::default() }
+        Settings { ring_len_bytes: 8 << 20, filters: Default::default(), rung: None }
     }
 }
 
 /// A capture at work.
 pub struct Capture {
     session: Session,
+    /// How traffic is read, and why not in a better way.
+    pub choice: Choice,
 }
 
-/// Compiles the capture program for a cgroup.
+/// Compiles the capture program of a rung for a cgroup.
 ///
 /// # Errors
 /// This kernel lacks what it needs.
-pub fn compile(cgroup_id: u64, settings: &Settings) -> Result<(Kernel, SourceMap), Failure> {
+pub fn compile(rung: Rung, cgroup_id: u64, settings: &Settings) -> Result<(Kernel, SourceMap), Failure> {
     // The reader is woken when a quarter of the ring waits; below that it polls.
     let parameters = vec![cgroup_id.to_string(), (settings.ring_len_bytes / 4).to_string()];
     let lower = compile::kernel_options();
     let bpf = bpf::Options { ring_len_bytes: settings.ring_len_bytes, ..bpf::Options::default() };
-    trusted(NAME, &programs::capture(&settings.filters), parameters, &lower, &bpf)
+    trusted(NAME, &programs::capture(rung, &settings.filters), parameters, &lower, &bpf)
 }
 
 /// Compiles a program that comes with reel.
@@ -73,14 +78,36 @@ pub fn trusted(
 }
 
 impl Capture {
-    /// Starts to capture what the sockets of a cgroup exchange.
+    /// Starts to capture what the sockets of a cgroup exchange, by the best rung that this kernel takes.
     ///
     /// # Errors
-    /// What this machine cannot do, by name.
+    /// What this machine cannot do, by name: the reason of the lowest rung.
     pub fn start(cgroup: &Cgroup, settings: &Settings) -> Result<Capture, Failure> {
-        let (kernel, sources) = compile(cgroup.id(), settings)?;
-        let session = Session::start(kernel, Some(cgroup.path()), &sources)?;
-        Ok(Capture { session })
+        let ladder = match &settings.rung {
+            Some(rung) => std::slice::from_ref(rung),
+            None => Rung::LADDER.as_slice(),
+        };
+        let mut passed_over = Vec::new();
+        let mut last = Failure::new(Exit::Machine, "nothing can be captured on this machine");
+        for &rung in ladder {
+            match Self::start_on(rung, cgroup, settings) {
+                Ok(session) => return Ok(Capture { session, choice: Choice { rung, passed_over } }),
+                Err(failure) => {
+                    passed_over.push((rung, failure.message.clone()));
+                    last = failure;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    fn start_on(rung: Rung, cgroup: &Cgroup, settings: &Settings) -> Result<Session, Failure> {
+        if let Some(check) = rung.lacking() {
+            let why = format!("{rung} cannot be read: {}: {}", check.name, check.detail);
+            return Err(Failure::new(Exit::Machine, why).remedy(check.remedy));
+        }
+        let (kernel, sources) = compile(rung, cgroup.id(), settings)?;
+        Session::start(kernel, Some(cgroup.path()), &sources)
     }
 
     /// Hands every waiting record to `each`, in order.
@@ -122,7 +149,7 @@ mod tests {
     #[test]
     fn the_ring_is_as_long_as_it_was_asked_for() {
         let settings = Settings { ring_len_bytes: 2 << 20, ..Settings::default() };
-        let ring = compile(1, &settings).map(|(kernel, _)| {
+        let ring = compile(Rung::TcpTracepoints, 1, &settings).map(|(kernel, _)| {
             let ring = kernel.object.maps.iter().find(|map| map.name == reel_compiler::lower::EVENTS);
             ring.map(|map| map.max_entries)
         });
@@ -131,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_takes_the_capture_program() {
-        let cgroup = Cgroup::create().map_err(|e| e.to_string());
-        let Ok(cgroup) = cgroup else { return };
-        let capture = Capture::start(&cgroup, &Settings::default());
-        let failed = capture.as_ref().err().cloned();
-        drop(capture);
+    fn the_kernel_takes_the_capture_program_of_each_rung() {
+        let Ok(cgroup) = Cgroup::create() else { return };
+        for rung in Rung::LADDER {
+            let settings = Settings { rung: Some(rung), ..Settings::default() };
+            let failed = Capture::start(&cgroup, &settings).err();
+            assert!(failed.is_none() || rung.lacking().is_some(), "{rung}: {failed:?}");
+        }
         let _ = cgroup.remove();
-        assert_eq!(failed, None);
     }
 }

@@ -14,6 +14,7 @@ mod replay;
 mod script;
 mod show;
 pub mod sources;
+mod through;
 mod trace;
 
 use std::io::{IsTerminal, Write};

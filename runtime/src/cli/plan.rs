@@ -7,6 +7,7 @@ use reel_probes::doctor::{Rung, examine};
 use reel_probes::programs;
 
 use super::script::{Input, Script};
+use super::through::Through;
 use super::{Outcome, print};
 use crate::engine::compile;
 use crate::engine::environment::Machine;
@@ -21,6 +22,9 @@ pub struct Args {
     /// Print the capture program, with what the rules add to its filter.
     #[arg(long, conflicts_with = "expression")]
     pub capture: bool,
+    /// The program for this way of reading, instead of the best one.
+    #[arg(long, value_enum, value_name = "WAY", requires = "capture")]
+    pub through: Option<Through>,
     #[command(flatten)]
     pub input: Input,
 }
@@ -28,7 +32,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> Outcome {
     if args.capture {
-        return print(&capture(&args.input)?);
+        return print(&capture(&args)?);
     }
     let script = Script::read(&args.input)?;
     let (program, warnings) = script.typed().map_err(|faults| faults.failure(&script.sources))?;
@@ -44,8 +48,11 @@ pub fn text(script: &Script, program: hir::Program) -> Result<String, Failure> {
 }
 
 /// The capture program as a recording under these rules runs it, after comments on how and why.
-fn capture(input: &Input) -> Result<String, Failure> {
-    let rules = rules::load(&input.files, &Machine::default())?;
+fn capture(args: &Args) -> Result<String, Failure> {
+    let rules = rules::load(&args.input.files, &Machine::default())?;
+    if let Some(through) = args.through {
+        return Ok(programs::capture(through.into(), rules.filters()));
+    }
     let choice = Rung::choose(&examine()).map_err(|lacking| {
         Failure::new(Exit::Machine, format!("nothing can be captured on this machine: {}", lacking.why))
             .remedy(lacking.remedy)
@@ -54,5 +61,5 @@ fn capture(input: &Input) -> Result<String, Failure> {
     for (rung, why) in &choice.passed_over {
         out += &format!("// Not through {rung}, for lack of {why}.\n");
     }
-    Ok(out + &programs::capture(rules.filters()))
+    Ok(out + &programs::capture(choice.rung, rules.filters()))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use super::Outcome;
+use super::through::Through;
 use crate::capture::kernel::Settings;
 use crate::engine::environment::Machine;
 use crate::exit::{Exit, Failure};
@@ -41,6 +42,9 @@ pub struct Args {
     /// The size of the kernel's event ring: 2 to 8 MiB.
     #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=8))]
     pub ring_mib: u32,
+    /// How traffic is read; by default the best way that this kernel allows (`reel doctor` says which).
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub through: Option<Through>,
     /// The app and its arguments.
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,
@@ -65,7 +69,11 @@ pub fn run(args: Args) -> Outcome {
         output: args.output,
         drive: args.drive,
         listen_timeout: Duration::from_secs(args.listen_timeout),
-        capture: Settings { ring_len_bytes: args.ring_mib.next_power_of_two() << 20, filters: rules.filters().clone() },
+        capture: Settings {
+            ring_len_bytes: args.ring_mib.next_power_of_two() << 20,
+            filters: rules.filters().clone(),
+            rung: args.through.map(Into::into),
+        },
     };
     let vault = Vault::of_recording(&request.output, &secrets::state_folder())?;
     let mut selector = Selector::new(&rules, Redactor::new(vault));

@@ -76,7 +76,11 @@ pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit,
 /// Runs the app under the capture until something ends it.
 fn observe(request: &Request, signals: Receiver<Signal>) -> Result<(Reason, Option<ExitStatus>, State), Failure> {
     let home = Home::make(Output::Own)?;
-    let reader = Reader::start(Capture::start(home.cgroup(), &request.capture)?)?;
+    let capture = Capture::start(home.cgroup(), &request.capture)?;
+    for (better, why) in &capture.choice.passed_over {
+        anstream::eprintln!("reel: note: reading traffic through {}, not through {better}: {why}", capture.choice.rung);
+    }
+    let reader = Reader::start(capture)?;
     let app = home.start(&request.command, &[], &[])?;
     let app_ended = watch::fd(app.exit_fd_owned().map_err(|error| machine("watch the app", &error))?)?;
     let mut state = State::new();

@@ -36,7 +36,7 @@ impl Lower<'_> {
     }
 
     fn assign(&mut self, var: VarId, value: &Expr, span: Span) -> Lowered<()> {
-        if matches!(value.kind, ExprKind::Call { function: "dynptr", .. }) {
+        if matches!(value.kind, ExprKind::Call { function: "dynptr" | "room", .. }) {
             return Ok(());
         }
         match self.slot(var) {
