@@ -44,7 +44,7 @@ fn without_spans(text: &str) -> String {
 fn lowered(name: &str, text: &str) -> String {
     let (program, sources) = checked(name, text);
     let world = World::default();
-    let options = Options { rdonly_cast: || true, cookies: true, cpus: 4 };
+    let options = Options { rdonly_cast: || true, cookies: true, cpus: 4, typed_task: true };
     let shown = |faults: Vec<_>| render::text_all(&faults, &sources, Colour::Plain);
     let kernel = match lower::kernel(&program, &world, &options) {
         Ok(kernel) => kernel,

@@ -63,7 +63,7 @@ fn the_capture_program_is_verified() {
 
 #[test]
 fn the_replay_programs_are_verified() {
-    verify(&compile("redirect.rr", include_str!("../src/programs/redirect.rr"), &["1", "20480"]));
+    verify(&compile("redirect.rr", &programs::redirect(), &["1", "20480"]));
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Sandbox {
         let parameters = vec![home.cgroup().id().to_string(), network_order.to_string()];
         let lower = compile::kernel_options();
         let (kernel, sources) =
-            trusted("redirect.rr", programs::REDIRECT, parameters, &lower, &bpf::Options::default())?;
+            trusted("redirect.rr", &programs::redirect(), parameters, &lower, &bpf::Options::default())?;
         let session = Session::start(kernel, Some(home.cgroup().path()), &sources)?;
         let by_port = session
             .kernel_map("by_port")

@@ -18,7 +18,8 @@ pub(super) fn values() -> Vec<Builtin> {
 
 pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, expr: &Expr) -> Lowered<Val> {
     let to = lower.b.buf(COMM_LEN_BYTES);
-    // BPF_FUNC_get_current_comm fills all 16 bytes.
+    // BPF_FUNC_get_current_comm leaves what is behind the name as it was, on Linux 5.18 to 6.4: a key would differ in it.
+    lower.b.push(Inst::Zero { to, len_bytes: COMM_LEN_BYTES }, expr.span);
     let args = vec![Arg::At(to), Arg::Imm(i64::from(COMM_LEN_BYTES))];
     lower.b.push(Inst::Helper { dst: None, helper: 16, args }, expr.span);
     Ok(Val::Mem(to, Shape::Text(COMM_LEN_BYTES)))

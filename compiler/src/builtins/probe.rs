@@ -27,7 +27,7 @@ pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, expr: &Expr) -> 
         "probe" => Ok(Val::Reg(lower.which(expr.span))),
         "curtask" => Ok(Val::Reg(match lower.kind() {
             // BPF_FUNC_get_current_task_btf
-            ProbeKind::BtfTracepoint | ProbeKind::Fentry | ProbeKind::Fexit => {
+            ProbeKind::BtfTracepoint | ProbeKind::Fentry | ProbeKind::Fexit if lower.cx.options.typed_task => {
                 helper(lower, 158, Vec::new(), RegTy::Btf, expr.span)
             }
             // BPF_FUNC_get_current_task

@@ -193,7 +193,7 @@ fn rooms() -> Vec<Function> {
             &[Param::Value, Param::Int, Param::Int],
             Returns::Ty(I64),
             [
-                "Copies the first bytes of a room to the event ring, with BPF_RB flags; not 0 where there is no room.",
+                "Copies the first bytes of a room, or of a tuple, to the event ring, with BPF_RB flags; not 0 where it is full.",
                 "if (ringbuf_output($r, 48 + $len, 1) != 0) { @dropped = count(); }",
             ],
         ),
@@ -334,11 +334,9 @@ fn room_call(lower: &mut Lower<'_>, name: &str, args: &[Expr], expr: &Expr) -> L
             let args = vec![Arg::At(to), Arg::Reg(len), Arg::Reg(address)];
             Ok(Val::Reg(helper(lower, 112, args, SIGNED, span)))
         }
-        ("ringbuf_output", [room, len, flags]) => {
+        ("ringbuf_output", [value, len, flags]) => {
             let ring = lower.tables.own_map(EVENTS);
-            let Val::Mem(from, _) = lower.value(room)? else {
-                return lower.cannot(room.span, "this is no variable that holds a room");
-            };
+            let (from, _) = bytes(lower, value)?;
             let (len, flags) = (lower.number(len)?, lower.number(flags)?);
             // BPF_FUNC_ringbuf_output
             let args = vec![Arg::Map(ring), Arg::At(from), Arg::Reg(len), Arg::Reg(flags)];

@@ -56,11 +56,13 @@ pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], 
         Some(ExprKind::Word(word)) => ERRORS.iter().find(|(name, _)| name == word),
         _ => None,
     };
-    let Some((_, error)) = error else {
+    let Some((word, error)) = error else {
         return lower.cannot(expr.span, "`deny` wants an error, as in `deny(EPERM)`");
     };
-    // BPF_FUNC_set_retval; the verdict 0 alone would give EPERM.
-    let args = vec![Arg::Imm(-error)];
-    lower.b.push(Inst::Helper { dst: None, helper: 187, args }, expr.span);
+    // The verdict 0 alone gives EPERM; another error needs BPF_FUNC_set_retval, which Linux has since 5.18.
+    if *word != "EPERM" {
+        let args = vec![Arg::Imm(-error)];
+        lower.b.push(Inst::Helper { dst: None, helper: 187, args }, expr.span);
+    }
     Ok(Val::Reg(lower.b.constant(RegTy::Int(IntTy::I64), 0, expr.span)))
 }

@@ -79,7 +79,7 @@ capabilities! {
     SendMsg4 = "cgroup/sendmsg4";
     /// Programs at the events of TCP connections.
     Sockops = "sockops";
-    /// The tracepoint that tells when connections open and close (Linux 4.16), and sockets that know their cgroup (5.15).
+    /// The tracepoint that tells when connections open and close.
     TcpStates = "TCP states";
     /// The tracepoints in TCP that the first way of capturing uses.
     TcpHooks = "TCP hooks";
@@ -232,15 +232,7 @@ fn tcp_hooks() -> Answer {
 }
 
 fn tcp_states() -> Answer {
-    hooks(&["inet_sock_set_state"], "5.15")?;
-    let btf = Btf::kernel().map_err(|error| (error.why, error.remedy))?;
-    let data = btf.find("sock_cgroup_data", BtfKind::Struct);
-    match data.is_some_and(|data| data.members().any(|member| member.name == "cgroup")) {
-        true => Ok("works".to_string()),
-        false => {
-            Err(("this kernel's sockets do not name their cgroup".to_string(), "use Linux 5.15 or newer".to_string()))
-        }
-    }
+    hooks(&["inet_sock_set_state"], "5.5")
 }
 
 fn registers() -> Answer {

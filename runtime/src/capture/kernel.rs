@@ -103,11 +103,12 @@ impl Capture {
 
     fn start_on(rung: Rung, cgroup: &Cgroup, settings: &Settings) -> Result<Session, Failure> {
         if let Some(check) = rung.lacking() {
-            let why = format!("{rung} cannot be read: {}: {}", check.name, check.detail);
+            let why = format!("this kernel lacks {}: {}", check.name, check.detail);
             return Err(Failure::new(Exit::Machine, why).remedy(check.remedy));
         }
         let (kernel, sources) = compile(rung, cgroup.id(), settings)?;
-        Session::start(kernel, Some(cgroup.path()), &sources)
+        let refused = |failure| Failure { exit: Exit::Machine, ..failure };
+        Session::start(kernel, Some(cgroup.path()), &sources).map_err(refused)
     }
 
     /// Hands every waiting record to `each`, in order.

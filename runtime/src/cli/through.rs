@@ -8,7 +8,7 @@ use reel_probes::doctor::Rung;
 pub enum Through {
     /// Tracepoints in TCP itself; Linux 6.16.
     TcpTracepoints,
-    /// The system calls that read and write; Linux 5.15.
+    /// The system calls that read and write; Linux 5.10.
     SystemCalls,
 }
 

@@ -68,7 +68,10 @@ pub fn kernel(
 ) -> Result<Kernel, Faults> {
     let lowered = lower::kernel(program, env, lower).map_err(faults)?;
     let programs: Vec<bpf::Program> = lowered.programs.iter().enumerate().map(attach::section).collect();
-    let mut object = bpf::compile(&lowered.module, &programs, bpf).map_err(|error| faults(vec![error.diagnostic()]))?;
+    // Memory for a map's entries cannot be had in every context before Linux 6.1, so there all of it is taken beforehand.
+    let bpf = bpf::Options { preallocate: bpf.preallocate || release() < (6, 1), ..bpf.clone() };
+    let mut object =
+        bpf::compile(&lowered.module, &programs, &bpf).map_err(|error| faults(vec![error.diagnostic()]))?;
     object.resolve(btf_id).map_err(|error| faults(vec![error.diagnostic()]))?;
     Ok(Kernel { lowered, object })
 }
@@ -102,15 +105,17 @@ pub fn kernel_options() -> lower::Options {
     lower::Options {
         rdonly_cast: || Btf::kernel().is_ok_and(|btf| btf.function_id("bpf_rdonly_cast").is_some()),
         cpus: reel_probes::cpus::possible().ok().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
-        cookies: cookies_for_raw_tracepoints(),
+        // Raw tracepoints have attach cookies since then, the last kind of program to get them.
+        cookies: release() >= (6, 10),
+        typed_task: release() >= (5, 11),
     }
 }
 
-/// Raw tracepoints have attach cookies since Linux 6.10, the last kind of program to get them.
-fn cookies_for_raw_tracepoints() -> bool {
+/// The first two numbers of the running kernel's release.
+fn release() -> (u32, u32) {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|word| word.parse::<u32>().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 10)
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// The id of a function or struct in the running kernel's BTF.

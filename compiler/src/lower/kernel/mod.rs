@@ -44,11 +44,13 @@ pub struct Options {
     pub cpus: u32,
     /// Programs of all kinds can have an attach cookie (6.10 for raw tracepoints, 5.15 for the others).
     pub cookies: bool,
+    /// `bpf_get_current_task_btf` exists (5.11): the verifier then knows what `curtask` points at.
+    pub typed_task: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { rdonly_cast: || false, cpus: 0, cookies: false }
+        Options { rdonly_cast: || false, cpus: 0, cookies: false, typed_task: true }
     }
 }
 

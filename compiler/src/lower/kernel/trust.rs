@@ -73,7 +73,7 @@ fn is_known(cx: Context<'_>, expr: &Expr, vars: &HashSet<VarId>) -> bool {
     };
     match &expr.kind {
         ExprKind::Arg(_) => is_typed(cx) && to_struct(&expr.ty),
-        ExprKind::Builtin("curtask") => is_typed(cx),
+        ExprKind::Builtin("curtask") => is_typed(cx) && cx.options.typed_task,
         ExprKind::Call { function: "tcp_sock", .. } => true,
         ExprKind::Var(var) => vars.contains(var),
         ExprKind::Member { base, .. } => to_struct(&expr.ty) && is_known(cx, base, vars),
