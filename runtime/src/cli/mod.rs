@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod plan;
 mod record;
+mod recording;
 mod repl;
 mod replay;
 mod script;

@@ -10,7 +10,7 @@ use clap::Parser;
 use super::Outcome;
 use crate::engine::environment::Machine;
 use crate::exit::{Exit, Failure};
-use crate::recording::{Recording, secrets};
+use crate::recording::secrets;
 use crate::replay::{self, Options, SandboxHost};
 use crate::report::{self, progress::Bar};
 use crate::rules::{self, Rules};
@@ -50,9 +50,9 @@ pub struct Args {
 /// Replays.
 pub fn run(args: Args) -> Outcome {
     let rules: Arc<dyn Rules> = Arc::new(rules::load(&args.rules, &Machine::default())?);
-    let mut recording = Recording::open(&args.recording)?;
+    let recording = Arc::new(super::recording::open(&args.recording)?);
     let given = args.secret.iter().map(|secret| secret_of(secret)).collect::<Result<Vec<_>, _>>()?;
-    let supplied = secrets::supply(&mut recording, &given, &secrets::state_folder())?;
+    let supplied = secrets::supply(&recording, &given, &secrets::state_folder())?;
     let options = Options {
         only: args.only,
         listen_at_most: Duration::from_secs(args.listen_timeout),

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::Outcome;
 use crate::exit::{Exit, Failure};
-use crate::recording::{Recording, TestId};
+use crate::recording::TestId;
 use crate::show;
 
 #[derive(Debug, Parser)]
@@ -24,11 +24,11 @@ pub struct Args {
 
 /// Shows the recording, or one of its tests.
 pub fn run(args: Args) -> Outcome {
-    let recording = Recording::open(&args.recording)?;
+    let recording = super::recording::open(&args.recording)?;
     let text = match args.test {
-        None => show::list(&recording),
-        Some(number) => show::one(&recording, TestId(number)).ok_or_else(|| {
-            let count = recording.tests.len();
+        None => show::list(&recording)?,
+        Some(number) => show::one(&recording, TestId(number))?.ok_or_else(|| {
+            let count = recording.tests().len();
             Failure::new(Exit::Usage, format!("{} has no test {number}: it has {count}", args.recording.display()))
                 .remedy("`reel show DIR` lists them")
         })?,

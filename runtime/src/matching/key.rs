@@ -7,9 +7,10 @@ use std::hash::{DefaultHasher, Hasher};
 use std::net::SocketAddr;
 
 use reel_lang::hir::{Path, Step};
-use reel_lang::schema::{FieldType, Schema, Side};
+use reel_lang::schema::{Field, FieldType, Schema, Side};
 use reel_lang::value::Value;
 use reel_protocols::Message;
+use sha2::Digest;
 
 use super::entries::by_name;
 use super::number::Number;
@@ -17,7 +18,7 @@ use super::path::{Active, Place};
 use crate::rules::{Relax, Relaxation};
 
 /// What equal calls share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(u64, u64);
 
 /// The default key: destination and every compared field of the request but what rules relax.
@@ -30,6 +31,27 @@ pub fn request_key(schema: &Schema, destination: SocketAddr, request: &Message, 
         writer.place(&active, &field.name, request.field(field.id));
     }
     finish(&out)
+}
+
+/// What requests with one default key have in common whatever the rules, unless these relax a field of it: the compared fields that
+/// name the operation. It is stored, so it is the same in every build.
+pub fn operation(schema: &Schema, request: &Message) -> u64 {
+    let mut out = Vec::new();
+    for field in operation_fields(schema) {
+        let mut writer = Canonical { rules: &[], ty: field.ty, out: &mut out };
+        writer.place(&Active::default(), &field.name, request.field(field.id));
+    }
+    let sum = sha2::Sha256::digest(&out);
+    sum.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}
+
+/// Whether a rule lets requests of different operations have one default key.
+pub fn relaxes_operation(schema: &Schema, rules: &[Relaxation]) -> bool {
+    operation_fields(schema).any(|field| rules.iter().any(|rule| rule.path.field == field.id))
+}
+
+fn operation_fields(schema: &Schema) -> impl Iterator<Item = &Field> {
+    schema.fields.iter().filter(|field| field.side == Some(Side::Request) && field.key && field.compared)
 }
 
 /// The key of `key(fields...)`: destination and these fields alone.

@@ -15,7 +15,7 @@ mod usage;
 
 pub use compare::{Difference, Matcher};
 pub use equality::{Conflict, Equality, is_clock_reading};
-pub use key::{Key, chosen_key, request_key};
+pub use key::{Key, chosen_key, operation, relaxes_operation, request_key};
 pub use nearest::similarity;
 pub use path::display_rule;
 pub use usage::{Usage, Use};

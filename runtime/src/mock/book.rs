@@ -1,99 +1,224 @@
 //! The recorded calls, found by key, and the account of which have answered.
+//!
+//! The recording may be larger than memory. What is kept of every call is its outline and a few words of account; its key and what
+//! else the rules say of it are found out when it may answer for the first time: a test's calls when the test begins, those that
+//! belong to no test at the start, and those of an operation whose answers are used again when it is called. Messages and
+//! bytes are in a cache of limited size.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use reel_lang::hir::{Path, Step};
-use reel_lang::schema::{FieldId, Side, conn};
+use reel_lang::schema::Side;
 use reel_lang::span::Span;
-use reel_lang::value::Value;
-use reel_protocols::{Message, Protocol};
+use reel_protocols::Protocol;
 
-use super::entry::Entry;
+use super::cache::Cache;
+use super::calls::Calls;
+use super::entry::{Entry, Ruling};
 use crate::matching::Key;
-use crate::recording::{Cue, Ending, MockId, Recording, Scope, TestId, is_secret};
+use crate::recording::outline::{SecretPlace, SecretStep};
+use crate::recording::{CallId, CueOutline, Ending, MockOutline, ProtocolId, Scope, TestId};
 use crate::rules::{ActionId, Origin, Relax, Relaxation, Reuse, Rules};
 
+/// How much of the messages of recorded calls is kept in memory.
+pub const MAX_CACHED_LEN_BYTES: usize = 32 << 20;
+
 /// Every recorded call.
-#[derive(Default)]
 pub struct Book {
-    /// In the order of the recording, by protocol.
-    entries: Vec<Entry>,
-    by_key: HashMap<Key, Vec<usize>>,
-    by_id: HashMap<MockId, usize>,
-    by_owner: HashMap<TestId, Vec<usize>>,
+    calls: Arc<dyn Calls>,
+    rules: Arc<dyn Rules>,
+    /// By the calls' order.
+    accounts: Vec<Account>,
+    cache: Cache<usize, Arc<Entry>>,
+    /// The calls whose key is known.
+    by_key: BTreeSet<(Key, usize)>,
+    /// The operations of which every call's key is known.
+    surveyed: HashSet<Operation>,
+    /// The calls of the running test.
+    mine: HashSet<usize>,
     /// The framed protocols spoken with a server, and whether any other was.
-    spoken: HashMap<SocketAddr, Spoken>,
+    spoken: HashMap<SocketAddr, Vec<ProtocolId>>,
     /// The opaque runs that a server was sent.
     runs: HashMap<SocketAddr, Vec<usize>>,
     /// What a server says first, and connections that it refused.
     greetings: HashMap<SocketAddr, Vec<usize>>,
     /// What a server says after an exchange, unasked.
-    pushes: HashMap<MockId, Vec<usize>>,
+    pushes: HashMap<CallId, Vec<usize>>,
     /// The places of redacted values in requests, by protocol.
-    secrets: BTreeMap<String, Vec<Relaxation>>,
+    secrets: BTreeMap<&'static str, Vec<Relaxation>>,
     /// How often each key was answered in turn.
     turns: HashMap<Key, usize>,
+    /// What was wrong with a call that had to be read.
+    fault: Option<String>,
 }
 
-#[derive(Default)]
-struct Spoken {
-    protocols: Vec<&'static dyn Protocol>,
+/// What is kept of every call.
+#[derive(Debug, Clone, Copy, Default)]
+struct Account {
+    /// Absent until it is asked for.
+    ruling: Option<Ruling>,
+    /// Whether its only owner is certain.
+    is_certain: bool,
+    /// Whether it has answered.
+    is_used: bool,
+}
+
+/// Calls among which those with one key are: all of a server in one protocol, or those of one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Operation {
+    pub server: SocketAddr,
+    pub protocol: ProtocolId,
+    /// Absent where a rule lets calls of different operations have one key.
+    pub hash: Option<u64>,
+}
+
+impl Operation {
+    fn has(&self, call: &MockOutline) -> bool {
+        call.addr == self.server
+            && call.id.protocol == self.protocol
+            && self.hash.is_none_or(|hash| call.operation == Some(hash))
+    }
+}
+
+/// A call that one of several tests should have made, and none did.
+pub struct LeftOver {
+    pub entry: Arc<Entry>,
+    pub owners: Vec<TestId>,
 }
 
 impl Book {
-    /// Reads a recording's calls.
+    /// Takes a recording's calls.
     ///
     /// # Errors
-    /// What is wrong with a message, for a person.
-    pub fn new(recording: &Recording, rules: &dyn Rules) -> Result<Self, String> {
-        let mut book = Book { secrets: secret_places(recording), ..Book::default() };
-        for mock in &recording.mocks {
-            let secrets = book.secrets.get(&mock.exchange.protocol).map_or(&[][..], Vec::as_slice);
-            let entry = Entry::new(mock, rules, secrets)?;
-            book.add(entry);
+    /// What is wrong with a call that is needed from the start, for a person.
+    pub fn new(calls: Arc<dyn Calls>, rules: Arc<dyn Rules>) -> Result<Self, String> {
+        let mut book = Book {
+            accounts: vec![Account::default(); calls.outlines().len()],
+            cache: Cache::new(MAX_CACHED_LEN_BYTES),
+            by_key: BTreeSet::new(),
+            surveyed: HashSet::new(),
+            mine: HashSet::new(),
+            spoken: HashMap::new(),
+            runs: HashMap::new(),
+            greetings: HashMap::new(),
+            pushes: HashMap::new(),
+            secrets: secrets(calls.secrets()),
+            turns: HashMap::new(),
+            fault: None,
+            calls,
+            rules,
+        };
+        let calls = book.calls.clone();
+        for (index, outline) in calls.outlines().iter().enumerate() {
+            book.list(index, outline);
         }
-        for test in &recording.tests {
-            for effect in &test.effects {
-                if let Some(&index) = book.by_id.get(&effect.mock) {
-                    let entry = &mut book.entries[index];
-                    entry.owners.push(test.id);
-                    entry.is_certain = effect.attribution.is_certain();
-                    book.by_owner.entry(test.id).or_default().push(index);
-                }
+        for effect in calls.tests().flat_map(|test| calls.effects(test)) {
+            if let Some(account) = book.position(effect.call).and_then(|index| book.accounts.get_mut(index)) {
+                account.is_certain = effect.attribution.is_certain();
+            }
+        }
+        // A rule that keeps state sees every recorded call before the first real one.
+        let all = book.rules.keeps_state();
+        for (index, outline) in calls.outlines().iter().enumerate() {
+            if all || outline.scope != Scope::Test || outline.is_cut {
+                book.load(index)?;
             }
         }
         Ok(book)
     }
 
-    fn add(&mut self, entry: Entry) {
-        let index = self.entries.len();
-        let server = entry.exchange.destination.addr;
-        if let Some(key) = entry.key {
-            self.by_key.entry(key).or_default().push(index);
-        }
-        if entry.run.is_some() {
+    fn list(&mut self, index: usize, outline: &MockOutline) {
+        let (server, protocol) = (outline.addr, outline.id.protocol);
+        if outline.has_request && !protocol.protocol().framed() {
             self.runs.entry(server).or_default().push(index);
         }
-        let spoken = self.spoken.entry(server).or_default();
-        let name = &entry.protocol.schema().protocol;
-        let speaks = entry.exchange.request.is_some() || entry.exchange.response.is_some();
-        if speaks && spoken.protocols.iter().all(|known| known.schema().protocol != *name) {
-            spoken.protocols.push(entry.protocol);
+        if outline.has_request || outline.has_response {
+            let spoken = self.spoken.entry(server).or_default();
+            if !spoken.contains(&protocol) {
+                spoken.push(protocol);
+            }
         }
-        match &entry.cue {
-            Some(Cue::Connect) => self.greetings.entry(server).or_default().push(index),
-            Some(Cue::After(id)) => self.pushes.entry(id.clone()).or_default().push(index),
+        match outline.cue {
+            Some(CueOutline::Connect) => self.greetings.entry(server).or_default().push(index),
+            Some(CueOutline::After(id)) => self.pushes.entry(id).or_default().push(index),
             None => {}
         }
-        self.by_id.insert(entry.id.clone(), index);
-        self.entries.push(entry);
+    }
+
+    fn position(&self, id: CallId) -> Option<usize> {
+        self.calls.outlines().binary_search_by(|outline| outline.id.cmp(&id)).ok()
+    }
+
+    fn outline(&self, index: usize) -> Option<&MockOutline> {
+        self.calls.outlines().get(index)
+    }
+
+    fn account(&self, index: usize) -> Account {
+        self.accounts.get(index).copied().unwrap_or_default()
+    }
+
+    /// Starts a test: its calls may answer from now on.
+    pub fn begin(&mut self, test: TestId) {
+        let calls = self.calls.clone();
+        self.mine = calls.effects(test).iter().filter_map(|effect| self.position(effect.call)).collect();
+        for effect in calls.effects(test) {
+            if let Some(index) = self.position(effect.call) {
+                self.prepare(index);
+            }
+        }
+    }
+
+    /// Finds out what the rules say of a call.
+    fn prepare(&mut self, index: usize) {
+        if self.account(index).ruling.is_none() {
+            self.entry(index);
+        }
+    }
+
+    /// A recorded call; none where it cannot be read, which [`Book::fault`] then tells.
+    pub fn entry(&mut self, index: usize) -> Option<Arc<Entry>> {
+        match self.load(index) {
+            Ok(entry) => Some(entry),
+            Err(reason) => {
+                self.fault.get_or_insert(reason);
+                None
+            }
+        }
+    }
+
+    /// What was wrong with a call that had to be read.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    fn load(&mut self, index: usize) -> Result<Arc<Entry>, String> {
+        if let Some(entry) = self.cache.get(index) {
+            return Ok(entry);
+        }
+        let outline = self.outline(index).ok_or("there is no such call")?;
+        let mock = self.calls.read(outline)?;
+        let ruling = match self.account(index).ruling {
+            Some(ruling) => ruling,
+            None => {
+                let ruling = Ruling::of(&mock, self.rules.as_ref(), self.secrets(&mock.id.protocol))?;
+                self.by_key.extend(ruling.key.map(|key| (key, index)));
+                if let Some(account) = self.accounts.get_mut(index) {
+                    account.ruling = Some(ruling);
+                }
+                ruling
+            }
+        };
+        let entry = Arc::new(Entry::new(mock, ruling)?);
+        self.cache.put(index, entry.clone(), entry.len_bytes());
+        Ok(entry)
     }
 
     /// The protocol that was spoken with a server, where it was one.
     pub fn protocol_of(&self, server: SocketAddr) -> Option<&'static dyn Protocol> {
-        match self.spoken.get(&server)?.protocols.as_slice() {
-            [only] => Some(*only),
+        match self.spoken.get(&server)?.as_slice() {
+            [only] => Some(only.protocol()),
             _ => None,
         }
     }
@@ -103,173 +228,171 @@ impl Book {
         self.secrets.get(protocol).map_or(&[], Vec::as_slice)
     }
 
-    /// Takes the recorded call that answers, and marks it used.
-    pub fn take(&mut self, key: Key, reuse: Reuse, test: Option<TestId>) -> Option<usize> {
-        let indices = self.by_key.get(&key)?;
+    /// Takes the recorded call that answers, and marks it used. Where answers are used again, `operation` says among which calls those
+    /// with this key are.
+    pub fn take(&mut self, key: Key, reuse: Reuse, operation: Option<Operation>) -> Option<usize> {
+        if let Some(operation) = operation {
+            self.survey(operation);
+        }
+        let indices = self.with_key(key);
         let index = match reuse {
             Reuse::Latest => *indices.last()?,
             Reuse::Cycle => {
                 let turn = self.turns.entry(key).or_default();
-                let index = *indices.get(*turn % indices.len())?;
+                let index = *indices.get(turn.checked_rem(indices.len())?)?;
                 *turn += 1;
                 index
             }
-            Reuse::Once => self.first_eligible(indices, test)?,
+            Reuse::Once => self.first_eligible(&indices)?,
         };
-        self.entries[index].is_used = true;
+        self.mark_used(index);
         Some(index)
     }
 
+    /// Finds out the key of every call of an operation.
+    fn survey(&mut self, operation: Operation) {
+        if self.surveyed.insert(operation) {
+            let calls = self.calls.clone();
+            for (index, _) in calls.outlines().iter().enumerate().filter(|(_, call)| operation.has(call)) {
+                self.prepare(index);
+            }
+        }
+    }
+
+    /// The calls with a key, in recorded order, as far as keys are known.
+    fn with_key(&self, key: Key) -> Vec<usize> {
+        self.by_key.range((key, 0)..=(key, usize::MAX)).map(|(_, index)| *index).collect()
+    }
+
+    fn mark_used(&mut self, index: usize) {
+        if let Some(account) = self.accounts.get_mut(index) {
+            account.is_used = true;
+        }
+    }
+
+    /// Whether a call may answer in the running test.
+    fn is_eligible(&self, index: usize) -> bool {
+        match self.outline(index).map(|outline| outline.scope) {
+            Some(Scope::Startup | Scope::Background) => true,
+            Some(Scope::Test) => !self.account(index).is_used && self.mine.contains(&index),
+            None => false,
+        }
+    }
+
     /// The test's own calls first, then those that may be its own, then those that belong to no test.
-    fn first_eligible(&self, indices: &[usize], test: Option<TestId>) -> Option<usize> {
+    fn first_eligible(&self, indices: &[usize]) -> Option<usize> {
         let rank = |index: usize| {
-            let entry = &self.entries[index];
-            match (entry.scope, entry.is_certain, entry.is_used) {
-                (Scope::Test, true, _) => 0,
-                (Scope::Test, false, _) => 1,
+            let account = self.account(index);
+            match (self.outline(index).map(|outline| outline.scope), account.is_certain, account.is_used) {
+                (Some(Scope::Test), true, _) => 0,
+                (Some(Scope::Test), false, _) => 1,
                 (_, _, false) => 2,
                 (_, _, true) => 3,
             }
         };
-        let eligible = indices.iter().copied().filter(|index| self.entries[*index].is_eligible(test));
-        eligible.min_by_key(|index| rank(*index))
+        indices.iter().copied().filter(|index| self.is_eligible(*index)).min_by_key(|index| rank(*index))
     }
 
-    /// The opaque runs that a server may be sent now.
-    pub fn runs(&self, server: SocketAddr, test: Option<TestId>) -> impl Iterator<Item = &[u8]> {
-        let indices = self.runs.get(&server).map_or(&[][..], Vec::as_slice);
-        let entries = indices.iter().map(|index| &self.entries[*index]).filter(move |entry| entry.is_eligible(test));
-        entries.filter_map(|entry| entry.run.as_deref())
+    /// The calls whose opaque runs a server may be sent now.
+    pub fn runs(&mut self, server: SocketAddr) -> Vec<Arc<Entry>> {
+        let indices = self.runs.get(&server).cloned().unwrap_or_default();
+        let eligible: Vec<usize> = indices.into_iter().filter(|index| self.is_eligible(*index)).collect();
+        eligible.into_iter().filter_map(|index| self.entry(index)).collect()
     }
 
     /// Takes what a server does as soon as a connection is open. The flag says whether it ever does anything then.
-    pub fn take_greeting(&mut self, server: SocketAddr, test: Option<TestId>) -> (Option<usize>, bool) {
-        let indices = self.greetings.get(&server).cloned().unwrap_or_default();
-        let speaks = indices.iter().any(|index| self.entries[*index].ending != Some(Ending::Refused));
-        let taken = self.first_eligible(&indices, test);
+    pub fn take_greeting(&mut self, server: SocketAddr) -> (Option<usize>, bool) {
+        let indices = self.greetings.get(&server).map_or(&[][..], Vec::as_slice);
+        let ending = |index: &usize| self.outline(*index).and_then(|outline| outline.ending);
+        let speaks = indices.iter().any(|index| ending(index) != Some(Ending::Refused));
+        let taken = self.first_eligible(indices);
         if let Some(index) = taken {
-            self.entries[index].is_used = true;
+            self.mark_used(index);
         }
         (taken, speaks)
     }
 
     /// Takes what a server says unasked after an exchange.
     pub fn take_push(&mut self, after: usize) -> Option<usize> {
-        let indices = self.pushes.get(&self.entries.get(after)?.id)?;
-        let index = indices.iter().copied().find(|index| !self.entries[*index].is_used)?;
-        self.entries[index].is_used = true;
+        let indices = self.pushes.get(&self.outline(after)?.id)?;
+        let index = indices.iter().copied().find(|index| !self.account(*index).is_used)?;
+        self.mark_used(index);
         Some(index)
     }
 
-    /// Marks every call of the same clause used where a rule answers it.
+    /// Marks the call used that a rule has answered instead.
     pub fn use_up(&mut self, key: Key) {
-        let indices = self.by_key.get(&key).cloned().unwrap_or_default();
-        if let Some(index) = indices.into_iter().find(|index| !self.entries[*index].is_used) {
-            self.entries[index].is_used = true;
+        let open = |index: &usize| !self.account(*index).is_used && self.is_eligible(*index);
+        if let Some(index) = self.with_key(key).into_iter().find(open) {
+            self.mark_used(index);
         }
     }
 
-    /// A recorded call.
-    pub fn entry(&self, index: usize) -> &Entry {
-        &self.entries[index]
+    /// The first used call with a key.
+    pub fn used(&mut self, key: Key) -> Option<Arc<Entry>> {
+        let index = self.with_key(key).into_iter().find(|index| self.account(*index).is_used)?;
+        self.entry(index)
     }
 
-    /// Finds a recorded call.
-    pub fn find(&self, id: &MockId) -> Option<&Entry> {
-        self.by_id.get(id).and_then(|index| self.entries.get(*index))
-    }
-
-    /// The recorded calls, in their order.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// The used calls of a key.
-    pub fn used(&self, key: Key) -> Option<&Entry> {
-        let indices = self.by_key.get(&key)?;
-        indices.iter().map(|index| &self.entries[*index]).find(|entry| entry.is_used)
-    }
-
-    /// The calls that surely belong to a test and were not made.
+    /// The calls that surely belong to the running test and were not made, in its order.
     pub fn missing(&self, test: TestId) -> Vec<usize> {
-        let mine = self.by_owner.get(&test).map_or(&[][..], Vec::as_slice);
-        mine.iter().copied().filter(|index| self.is_awaited(*index)).collect()
+        let mine = self.calls.effects(test).iter().filter_map(|effect| self.position(effect.call));
+        mine.filter(|index| self.is_awaited(*index)).collect()
     }
 
-    /// How many calls that surely belong to a test were not made.
-    pub fn outstanding(&self, test: TestId) -> usize {
-        let mine = self.by_owner.get(&test).map_or(&[][..], Vec::as_slice);
-        mine.iter().filter(|index| self.is_awaited(**index)).count()
+    /// How many calls that surely belong to the running test were not made.
+    pub fn outstanding(&self) -> usize {
+        self.mine.iter().filter(|index| self.is_awaited(**index)).count()
     }
 
     fn is_awaited(&self, index: usize) -> bool {
-        let entry = &self.entries[index];
-        entry.is_certain && !entry.is_used && !entry.is_free
+        let account = self.account(index);
+        account.is_certain && !account.is_used && account.ruling.is_some_and(|ruling| !ruling.is_free)
     }
 
     /// The calls that belong to one of several tests, all of which ran, and that none of them made.
-    pub fn left_over(&self, ran: &[TestId]) -> Vec<MockId> {
-        let ran: HashSet<_> = ran.iter().collect();
-        let open = |entry: &&Entry| {
-            let shared = entry.scope == Scope::Test && !entry.is_certain;
-            shared && !entry.is_used && !entry.is_free && entry.owners.iter().all(|owner| ran.contains(owner))
+    pub fn left_over(&mut self, ran: &[TestId]) -> Vec<LeftOver> {
+        let ran: HashSet<_> = ran.iter().copied().collect();
+        let shared = |index: usize, outline: &MockOutline| {
+            let account = self.account(index);
+            outline.scope == Scope::Test && !account.is_certain && !account.is_used
         };
-        self.entries.iter().filter(open).map(|entry| entry.id.clone()).collect()
-    }
-
-    /// The recorded calls that a rule answered or may have answered without the recording.
-    pub fn by_rule(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.by_rule).count()
+        let calls = self.calls.clone();
+        let open = calls.outlines().iter().enumerate().filter(|(index, outline)| shared(*index, outline));
+        let mut open: BTreeMap<usize, Vec<TestId>> = open.map(|(index, _)| (index, Vec::new())).collect();
+        for test in calls.tests() {
+            for index in calls.effects(test).iter().filter_map(|effect| self.position(effect.call)) {
+                open.entry(index).and_modify(|owners| owners.push(test));
+            }
+        }
+        let mut left = Vec::new();
+        for (index, owners) in open.into_iter().filter(|(_, owners)| owners.iter().all(|owner| ran.contains(owner))) {
+            let Some(entry) = self.entry(index) else { continue };
+            if self.account(index).ruling.is_some_and(|ruling| !ruling.is_free) {
+                left.push(LeftOver { entry, owners });
+            }
+        }
+        left
     }
 }
 
 /// The action id of what no rule says: beyond every rule's own.
 const SECRET: ActionId = ActionId(u32::MAX);
 
-/// The places of redacted values in recorded requests, by protocol.
-fn secret_places(recording: &Recording) -> BTreeMap<String, Vec<Relaxation>> {
-    let mut places: BTreeMap<String, Vec<Relaxation>> = BTreeMap::new();
-    for mock in &recording.mocks {
-        if let Some(request) = &mock.exchange.request {
-            let found = places.entry(mock.exchange.protocol.clone()).or_default();
-            note_secrets(request, found);
-        }
+/// The places of redacted values as what may differ, by protocol.
+fn secrets(places: &[SecretPlace]) -> BTreeMap<&'static str, Vec<Relaxation>> {
+    let mut found: BTreeMap<&'static str, Vec<Relaxation>> = BTreeMap::new();
+    let mut known: HashSet<_> = HashSet::new();
+    for place in places.iter().filter(|place| known.insert((place.protocol, place.field(), &place.steps))) {
+        let step = |step: &SecretStep| match step {
+            SecretStep::Name(name) => Step::Name(name.to_string()),
+            SecretStep::Index(index) => Step::Index(i64::from(*index)),
+        };
+        let steps = place.steps.iter().map(step).collect();
+        let path = Path { field: place.field(), side: Side::Request, steps, span: Span::default() };
+        let origin = Origin { place: "redacted".into(), text: "secret".into(), is_default: true };
+        let secret = Relaxation { id: SECRET, relax: Relax::Secret, path, origin };
+        found.entry(place.protocol.name()).or_default().push(secret);
     }
-    places
-}
-
-fn note_secrets(request: &Message, found: &mut Vec<Relaxation>) {
-    for (slot, value) in (conn::COUNT..).zip(&request.fields) {
-        let mut steps = Vec::new();
-        walk(value, &mut steps, &mut |steps| {
-            let path = Path { field: FieldId(slot), side: Side::Request, steps: steps.to_vec(), span: Span::default() };
-            if found.iter().all(|known| known.path.field != path.field || known.path.steps != path.steps) {
-                let origin = Origin { place: "redacted".into(), text: "secret".into(), is_default: true };
-                found.push(Relaxation { id: SECRET, relax: Relax::Secret, path, origin });
-            }
-        });
-    }
-}
-
-fn walk(value: &Value, steps: &mut Vec<Step>, found: &mut dyn FnMut(&[Step])) {
-    match value.untagged() {
-        Value::Str(text) if is_secret(text) => found(steps),
-        Value::List(items) => {
-            for (index, item) in (0..).zip(items) {
-                steps.push(Step::Index(index));
-                walk(item, steps, found);
-                steps.pop();
-            }
-        }
-        Value::Map(pairs) => {
-            for (key, item) in pairs {
-                if let Some(name) = key.as_str() {
-                    steps.push(Step::Name(name.to_owned()));
-                    walk(item, steps, found);
-                    steps.pop();
-                }
-            }
-        }
-        _ => {}
-    }
+    found
 }

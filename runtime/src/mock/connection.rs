@@ -11,7 +11,7 @@ use reel_lang::schema::{Direction, Side};
 use reel_protocols::{Codec, Demand, Frame, Inference, Message, Protocol, Rest};
 
 use super::effects::{Answered, Miss};
-use super::entry::{call_key, call_relaxations};
+use super::entry::{call_key, call_relaxations, operation_of};
 use super::opaque::{self, Run};
 use super::{Command, Event, Mock};
 use crate::matching::{Difference, Key};
@@ -105,7 +105,7 @@ impl Connection {
 
     /// Says what the server says first; a refused connection is reset.
     fn greet(&mut self, mock: &mut Mock, now_ns: u64) {
-        let (taken, speaks) = mock.book.take_greeting(self.destination, mock.current);
+        let (taken, speaks) = mock.book.take_greeting(self.destination);
         match taken {
             Some(index) => self.say(mock, now_ns, index, 0),
             None if speaks => {
@@ -173,7 +173,8 @@ impl Connection {
         if self.input.is_empty() {
             return;
         }
-        match opaque::judge(&self.input, mock.book.runs(self.destination, mock.current)) {
+        let runs = mock.book.runs(self.destination);
+        match opaque::judge(&self.input, runs.iter().filter_map(|entry| entry.run.as_deref())) {
             Run::Whole => {}
             Run::Ambiguous | Run::Partial | Run::Unknown if is_all => {}
             Run::Ambiguous => return out.push_back(Command::SetTimer { at_ns: now_ns + opaque::QUIET_NS }),
@@ -216,10 +217,11 @@ impl Connection {
             mock.effects.by_rule += 1;
             return self.answer_by_rule(mock, now_ns, protocol, message, mocking, out);
         }
-        let Some(index) = key.and_then(|key| mock.book.take(key, mocking.reuse, mock.current)) else {
+        let operation = operation_of(&view, &mocking, &relaxations);
+        let taken = key.and_then(|key| mock.book.take(key, mocking.reuse, operation));
+        let Some((index, entry)) = taken.and_then(|index| Some((index, mock.book.entry(index)?))) else {
             return self.miss(mock, now_ns, protocol, Some((message, key)), None);
         };
-        let entry = mock.book.entry(index);
         let mut differences = Vec::new();
         if let Some(recorded) = &entry.exchange.request {
             let mut matcher = mock.ledger.matcher(rules.as_ref());
@@ -234,7 +236,7 @@ impl Connection {
     fn say(&mut self, mock: &mut Mock, now_ns: u64, index: usize, delay_ns: u64) {
         let mut next = Some(index);
         while let Some(index) = next {
-            let entry = mock.book.entry(index);
+            let Some(entry) = mock.book.entry(index) else { return };
             let codec = self.codec.get_or_insert_with(|| entry.protocol.codec());
             for response in entry.exchange.interim.iter().chain(&entry.exchange.response) {
                 codec.pair(response);

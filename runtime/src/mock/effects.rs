@@ -91,19 +91,19 @@ impl Effects {
     }
 
     /// Sorts what was missed and what is missing into what the reader wants to know.
-    pub(super) fn settle(&mut self, book: &Book, missing: Vec<usize>, rules: &dyn Rules) {
+    pub(super) fn settle(&mut self, book: &mut Book, missing: Vec<usize>, rules: &dyn Rules) {
         let mut missing = missing;
         for miss in std::mem::take(&mut self.misses) {
             if let Some(at) = nearest(book, &missing, &miss) {
                 let index = missing.remove(at);
-                self.changed.push(changed(book, index, miss, rules));
+                self.changed.extend(changed(book, index, miss, rules));
             } else if let Some(entry) = miss.key.and_then(|key| book.used(key)) {
                 self.repeated.push(Repeated { mock: entry.id.clone(), miss });
             } else {
                 self.misses.push(miss);
             }
         }
-        let missing = missing.into_iter().map(|index| book.entry(index)).map(|entry| Missing {
+        let missing = missing.into_iter().filter_map(|index| book.entry(index)).map(|entry| Missing {
             mock: entry.id.clone(),
             destination: entry.exchange.destination.addr,
             title: entry.title.clone(),
@@ -113,10 +113,10 @@ impl Effects {
 }
 
 /// The place in `missing` of the call that is most like the missed one, if one is like it at all.
-fn nearest(book: &Book, missing: &[usize], miss: &Miss) -> Option<usize> {
+fn nearest(book: &mut Book, missing: &[usize], miss: &Miss) -> Option<usize> {
     let request = miss.request.as_ref()?;
-    let alike = |index: usize| {
-        let entry = book.entry(index);
+    let mut alike = |index: usize| {
+        let entry = book.entry(index)?;
         let comparable = entry.exchange.protocol == miss.protocol.schema().protocol
             && entry.exchange.destination.addr == miss.destination;
         let recorded = entry.exchange.request.as_ref().filter(|_| comparable)?;
@@ -127,10 +127,10 @@ fn nearest(book: &Book, missing: &[usize], miss: &Miss) -> Option<usize> {
     (best.0 >= ALIKE).then_some(best.1)
 }
 
-fn changed(book: &Book, index: usize, miss: Miss, rules: &dyn Rules) -> Changed {
-    let entry = book.entry(index);
+fn changed(book: &mut Book, index: usize, miss: Miss, rules: &dyn Rules) -> Option<Changed> {
+    let entry = book.entry(index)?;
     let differences = differences(entry.protocol, entry.exchange.request.as_ref(), miss.request.as_ref(), rules);
-    Changed { mock: entry.id.clone(), title: entry.title.clone(), miss, differences }
+    Some(Changed { mock: entry.id.clone(), title: entry.title.clone(), miss, differences })
 }
 
 /// Compares two requests for display: what a run remembers is left alone.

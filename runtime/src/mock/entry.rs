@@ -1,11 +1,15 @@
-//! A recorded call, ready to answer: its key, its bytes, and whose it is.
+//! A recorded call, ready to answer: its bytes, and what the rules say of it.
+//!
+//! The two are apart: what rules say is asked once and small, so it is kept of every call that was looked at; the messages and
+//! bytes of a call are read again when they are needed again.
 
 use bytes::Bytes;
 use reel_lang::schema::{Direction, Side};
 use reel_protocols::{Frame, Protocol, Rest};
 
-use crate::matching::{Key, chosen_key, request_key};
-use crate::recording::{Cue, Ending, Exchange, Mock, MockId, Scope, TestId, title, wire_bytes};
+use super::book::Operation;
+use crate::matching::{Key, chosen_key, operation, relaxes_operation, request_key};
+use crate::recording::{Ending, Exchange, Mock, MockId, ProtocolId, Scope, exchange_len_bytes, title, wire_bytes};
 use crate::rules::{Answer, Mocking, Relaxation, Reuse, Rules, View};
 
 /// A recorded call.
@@ -13,28 +17,46 @@ pub struct Entry {
     pub id: MockId,
     pub protocol: &'static dyn Protocol,
     pub exchange: Exchange,
-    pub scope: Scope,
-    pub cue: Option<Cue>,
     /// The operation, for people.
     pub title: String,
-    /// The tests that may have made it; one if that is certain.
-    pub owners: Vec<TestId>,
-    /// Whether the only owner is certain.
-    pub is_certain: bool,
-    /// Absent where there is no request.
-    pub key: Option<Key>,
     /// The request's bytes, of a protocol whose messages have no bounds of their own.
     pub run: Option<Bytes>,
     /// Everything that the server sent.
     pub answer: Bytes,
     /// Whether the connection ends after the answer, and how.
     pub ending: Option<Ending>,
+}
+
+/// What the rules say of a recorded call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ruling {
+    /// Absent where there is no request.
+    pub key: Option<Key>,
     /// Whether it may repeat or be missing.
     pub is_free: bool,
     /// Whether a rule answers such calls without the recording.
     pub by_rule: bool,
-    /// Whether it has answered.
-    pub is_used: bool,
+}
+
+impl Ruling {
+    /// Asks the rules.
+    ///
+    /// # Errors
+    /// The recording names a protocol that this version does not have.
+    pub fn of(mock: &Mock, rules: &dyn Rules, secrets: &[Relaxation]) -> Result<Self, String> {
+        let mut request = View::of(protocol(&mock.exchange)?, &mock.exchange);
+        request.response = None;
+        let mocking = if request.request.is_some() { rules.mocking(&request) } else { Mocking::default() };
+        let key = call_key(&request, &mocking, &call_relaxations(&request, rules, secrets));
+        let by_rule = mocking.answer != Answer::Recorded;
+        let is_free = mock.scope != Scope::Test || mocking.reuse != Reuse::Once || by_rule;
+        Ok(Ruling { key, is_free, by_rule })
+    }
+}
+
+fn protocol(exchange: &Exchange) -> Result<&'static dyn Protocol, String> {
+    reel_protocols::by_name(&exchange.protocol)
+        .ok_or_else(|| format!("this version of reel has no protocol `{}`", exchange.protocol))
 }
 
 impl Entry {
@@ -42,54 +64,28 @@ impl Entry {
     ///
     /// # Errors
     /// What is wrong with its messages, for a person.
-    pub fn new(mock: &Mock, rules: &dyn Rules, secrets: &[Relaxation]) -> Result<Self, String> {
-        let exchange = mock.exchange.clone();
-        let protocol = reel_protocols::by_name(&exchange.protocol)
-            .ok_or_else(|| format!("this version of reel has no protocol `{}`", exchange.protocol))?;
-        let mut request = View::of(protocol, &exchange);
-        request.response = None;
-        let mocking = if request.request.is_some() { rules.mocking(&request) } else { Mocking::default() };
-        let key = call_key(&request, &mocking, &call_relaxations(&request, rules, secrets));
-        let by_rule = mocking.answer != Answer::Recorded;
+    pub fn new(mock: Mock, ruling: Ruling) -> Result<Self, String> {
+        let Mock { id, exchange, .. } = mock;
+        let protocol = protocol(&exchange)?;
         let title = match (&exchange.request, &exchange.response) {
             (Some(message), _) | (None, Some(message)) => title(protocol, message),
             (None, None) => "connect".to_owned(),
         };
-        let cannot = |reason: String| format!("{} {title} cannot be a mock's answer: {reason}", mock.id);
+        let cannot = |reason: String| format!("{id} {title} cannot be a mock's answer: {reason}");
         // What a rule answers needs no recorded bytes.
         let is_cut = exchange.request.iter().chain(&exchange.response).any(|message| message.cut_from.is_some());
-        let (answer, ending, run) = if by_rule && is_cut {
+        let (answer, ending, run) = if ruling.by_rule && is_cut {
             (Bytes::new(), None, None)
         } else {
             let (answer, ending) = answer(protocol, &exchange).map_err(cannot)?;
             (answer, ending, run(protocol, &exchange).map_err(cannot)?)
         };
-        let is_free = mock.scope != Scope::Test || mocking.reuse != Reuse::Once || by_rule;
-        Ok(Entry {
-            id: mock.id.clone(),
-            protocol,
-            scope: mock.scope,
-            cue: mock.cue.clone(),
-            title,
-            owners: Vec::new(),
-            is_certain: false,
-            key,
-            run,
-            answer,
-            ending,
-            is_free,
-            by_rule,
-            is_used: false,
-            exchange,
-        })
+        Ok(Entry { id, protocol, exchange, title, run, answer, ending })
     }
 
-    /// Whether it may answer in this test.
-    pub fn is_eligible(&self, test: Option<TestId>) -> bool {
-        match self.scope {
-            Scope::Startup | Scope::Background => true,
-            Scope::Test => !self.is_used && test.is_some_and(|test| self.owners.contains(&test)),
-        }
+    /// What it takes in memory.
+    pub fn len_bytes(&self) -> usize {
+        exchange_len_bytes(&self.exchange) + self.answer.len() + self.run.as_ref().map_or(0, Bytes::len)
     }
 }
 
@@ -108,6 +104,14 @@ pub fn call_key(view: &View<'_>, mocking: &Mocking, relaxations: &[Relaxation]) 
         Some(fields) => chosen_key(view.schema(), view.addr, request, fields),
         None => request_key(view.schema(), view.addr, request, relaxations),
     })
+}
+
+/// The calls among which those with the key of this one are; none where that does not matter, since each answers once.
+pub fn operation_of(view: &View<'_>, mocking: &Mocking, relaxations: &[Relaxation]) -> Option<Operation> {
+    let request = view.request.filter(|_| mocking.reuse != Reuse::Once)?;
+    let is_free = mocking.key.is_some() || relaxes_operation(view.schema(), relaxations);
+    let hash = (!is_free).then(|| operation(view.schema(), request));
+    Some(Operation { server: view.addr, protocol: ProtocolId::of(&view.schema().protocol)?, hash })
 }
 
 /// The match rules that apply to a call, and the places where secrets were recorded.

@@ -6,6 +6,8 @@
 //! gets the protocol's own error, its connection ends, and the test fails.
 
 mod book;
+mod cache;
+mod calls;
 mod connection;
 mod effects;
 mod entry;
@@ -18,13 +20,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use book::Book;
+pub use book::{Book, LeftOver, MAX_CACHED_LEN_BYTES};
+pub use calls::Calls;
 use connection::Connection;
 pub use effects::{Answered, Changed, Effects, Miss, Missing, Repeated};
 pub use entry::Entry;
 
 use crate::matching::{Equality, Matcher, Usage};
-use crate::recording::{MockId, TestId};
+use crate::recording::TestId;
 use crate::rules::Rules;
 
 /// A connection of the app to the mock.
@@ -120,11 +123,12 @@ impl Mock {
         }
         self.current = Some(test);
         self.effects = Effects::default();
+        self.book.begin(test);
     }
 
     /// How many calls of the running test are still to come.
     pub fn outstanding(&self) -> usize {
-        self.current.map_or(0, |test| self.book.outstanding(test))
+        self.book.outstanding()
     }
 
     /// Whether a call of the running test was not in the recording: waiting for the rest has no point.
@@ -136,7 +140,8 @@ impl Mock {
     pub fn end(&mut self) -> Effects {
         let mut effects = std::mem::take(&mut self.effects);
         if let Some(test) = self.current {
-            effects.settle(&self.book, self.book.missing(test), self.rules.as_ref());
+            let missing = self.book.missing(test);
+            effects.settle(&mut self.book, missing, self.rules.as_ref());
         }
         effects
     }
@@ -144,12 +149,12 @@ impl Mock {
     /// What the app did before the first test that was not in the recording.
     pub fn before(&mut self) -> Effects {
         let mut effects = std::mem::take(&mut self.before);
-        effects.settle(&self.book, Vec::new(), self.rules.as_ref());
+        effects.settle(&mut self.book, Vec::new(), self.rules.as_ref());
         effects
     }
 
     /// The recorded calls that none of their candidate tests made, once all of these were run.
-    pub fn left_over(&self, ran: &[TestId]) -> Vec<MockId> {
+    pub fn left_over(&mut self, ran: &[TestId]) -> Vec<LeftOver> {
         self.book.left_over(ran)
     }
 
@@ -158,9 +163,9 @@ impl Mock {
         &mut self.ledger
     }
 
-    /// The recorded calls.
-    pub fn book(&self) -> &Book {
-        &self.book
+    /// What is wrong with the recording, where a call could not be read: no result counts then.
+    pub fn fault(&self) -> Option<String> {
+        self.book.fault().map(str::to_owned)
     }
 }
 

@@ -10,13 +10,13 @@ use reel_lang::value::Value;
 
 use super::*;
 use crate::recording::testing::{Maker, exchange, resp};
-use crate::recording::{Attribution, Cue, Ending, Scope};
+use crate::recording::{Attribution, Cue, Ending, MockId, Scope};
 use crate::rules::testing::{HandRules, origin, relaxations};
 use crate::rules::{Answer, Mocking, Reuse, View};
 
 fn mock_of(maker: &Maker, rules: HandRules) -> Mock {
     let rules: Arc<dyn Rules> = Arc::new(rules);
-    let book = Book::new(&maker.0, rules.as_ref()).unwrap();
+    let book = Book::new(maker.calls(), rules.clone()).unwrap();
     Mock::new(rules, book)
 }
 
@@ -65,6 +65,10 @@ fn verdict(mut effects: Effects) -> String {
     let changed = |c: &Changed| format!("changed {} {} at {}", c.mock, c.miss.title, c.differences[0].path);
     lines.extend(effects.changed.iter().map(changed));
     lines.join("\n")
+}
+
+fn left_over(mock: &mut Mock, ran: &[TestId]) -> Vec<(MockId, Vec<TestId>)> {
+    mock.left_over(ran).into_iter().map(|left| (left.entry.id.clone(), left.owners)).collect()
 }
 
 #[test]
@@ -137,10 +141,10 @@ fn candidates_are_shared_and_what_none_made_is_left_over() {
     mock.begin(first);
     assert_eq!(play(&mut mock, 1, &["open 6379", "redis GET b"]), "< $1\\r\\n2\\r\\n");
     assert!(mock.end().is_clean());
-    assert_eq!(mock.left_over(&[first]), []);
+    assert_eq!(left_over(&mut mock, &[first]), []);
     mock.begin(second);
     assert!(mock.end().is_clean());
-    assert_eq!(mock.left_over(&[first, second]), [calls[0].clone()]);
+    assert_eq!(left_over(&mut mock, &[first, second]), [(calls[0].clone(), vec![first, second])]);
 }
 
 #[test]
@@ -163,7 +167,7 @@ fn relaxed_fields_leave_the_key_and_are_compared_after() {
     let mut maker = Maker::default();
     let call = maker.redis("SET k id-1", "+OK\r\n");
     for (script, expect) in [("redis SET k id-2", ""), ("redis SET k other", "differs redis-0001 args[1]")] {
-        let mut maker = Maker(maker.0.clone());
+        let mut maker = maker.clone();
         let test = maker.test(Attribution::Window, &[&call]);
         let schema = reel_protocols::by_name("redis").unwrap().schema();
         let like = relaxations(schema, Side::Request, "like args[1]").remove(0);
@@ -237,8 +241,8 @@ fn a_call_that_was_cut_answers_only_by_a_rule() {
     let call = maker.redis("GET a", "$5\r\nhello\r\n");
     let test = maker.test(Attribution::Window, &[&call]);
     let protocol = reel_protocols::by_name("redis").unwrap();
-    assert!(crate::recording::cut(protocol, maker.0.mocks[0].exchange.response.as_mut().unwrap(), 3));
-    let Err(reason) = Book::new(&maker.0, &HandRules::default()) else { panic!("it must not answer") };
+    assert!(crate::recording::cut(protocol, maker.mocks[0].exchange.response.as_mut().unwrap(), 3));
+    let Err(reason) = Book::new(maker.calls(), Arc::new(HandRules::default())) else { panic!("it must not answer") };
     assert!(
         reason.starts_with("redis-0001 GET a cannot be a mock's answer: the response was cut by `limit`"),
         "{reason}"
@@ -325,4 +329,50 @@ fn a_redacted_field_is_any_value_but_the_same_one() {
         assert_eq!(play(&mut mock, 1, &["open 6379", "redis AUTH hunter2", second]), "< +OK\\r\\n\n< +OK\\r\\n");
         assert_eq!(verdict(mock.end()), expect);
     }
+}
+
+/// Calls are read when they may answer for the first time, and then again only where the cache gave them up.
+#[test]
+fn a_call_is_read_when_its_test_begins() {
+    let mut maker = Maker::default();
+    maker.mock(Scope::Startup, None, exchange("redis", Direction::Out, 6379, &resp("HELLO 3"), "+OK\r\n"));
+    let calls: Vec<_> = (0..6).map(|n| maker.redis(["GET a", "LLEN a"][n % 2], &format!(":{n}\r\n"))).collect();
+    let tests: Vec<_> = calls.iter().map(|call| maker.test(Attribution::Window, &[call])).collect();
+    let in_memory = maker.calls();
+    let reads = || in_memory.reads.load(std::sync::atomic::Ordering::SeqCst);
+    let rules: Arc<dyn Rules> = Arc::new(by_command(|command| match command {
+        "GET" | "LLEN" => Mocking { reuse: Reuse::Latest, ..Mocking::default() },
+        _ => Mocking::default(),
+    }));
+    let book = Book::new(in_memory.clone(), rules.clone()).unwrap();
+    let mut mock = Mock::new(rules, book);
+    assert_eq!(reads(), 1, "what belongs to no test");
+    mock.begin(tests[0]);
+    assert_eq!(reads(), 2, "the calls of the test");
+    // The last answer of all tests, so the others of this operation are looked at, and no others.
+    assert_eq!(play(&mut mock, 1, &["open 6379", "redis GET a"]), "< :4\\r\\n");
+    assert_eq!(reads(), 4);
+    mock.begin(tests[5]);
+    assert_eq!(play(&mut mock, 2, &["open 6379", "redis LLEN a", "redis GET a"]), "< :5\\r\\n\n< :4\\r\\n");
+    assert_eq!(reads(), 7, "each call once");
+}
+
+#[test]
+fn a_recording_larger_than_the_cache_answers_all_the_same() {
+    let mut maker = Maker::default();
+    let large = "x".repeat(MAX_CACHED_LEN_BYTES / 16);
+    let calls: Vec<_> =
+        (0..20).map(|n| maker.redis(&format!("GET {n}"), &format!("${}\r\n{large}\r\n", large.len()))).collect();
+    let all: Vec<_> = calls.iter().collect();
+    let test = maker.test(Attribution::Window, &all);
+    let in_memory = maker.calls();
+    let rules: Arc<dyn Rules> = Arc::new(HandRules::default());
+    let mut mock = Mock::new(rules.clone(), Book::new(in_memory.clone(), rules).unwrap());
+    mock.begin(test);
+    for n in 0..20 {
+        let did = play(&mut mock, n, &["open 6379", &format!("redis GET {n}")]);
+        assert!(did.len() > large.len() && did.contains("< $2097152"), "{n}");
+    }
+    assert!(mock.end().is_clean());
+    assert!(in_memory.reads.load(std::sync::atomic::Ordering::SeqCst) > 20);
 }

@@ -11,6 +11,9 @@ pub enum Error {
     /// A file is not what a recording holds: it was cut, or edited into nonsense.
     #[error("{}:{line}: {reason}", file.display())]
     Damaged { file: PathBuf, line: u32, reason: String },
+    /// A document is not what it was when the recording was opened.
+    #[error("{}:{line}: the file changed while the recording was used; run it again", file.display())]
+    Changed { file: PathBuf, line: u32 },
     /// The recorder was stopped before it could finish, or lost something: its traffic is not all there.
     #[error("{}: the recording is incomplete: {reason}", dir.display())]
     Incomplete { dir: PathBuf, reason: String },
@@ -43,7 +46,9 @@ impl Error {
     /// The exit code that this error asks for.
     pub fn exit(&self) -> Exit {
         match self {
-            Error::Damaged { .. } | Error::Incomplete { .. } | Error::Newer { .. } => Exit::Recording,
+            Error::Damaged { .. } | Error::Changed { .. } | Error::Incomplete { .. } | Error::Newer { .. } => {
+                Exit::Recording
+            }
             Error::NotARecording { .. }
             | Error::Occupied { .. }
             | Error::SecretMissing { .. }

@@ -10,9 +10,13 @@ pub const BODIES: &str = "bodies";
 pub const TIMING: &str = "timing.yaml";
 /// Derived, and not for git.
 pub const INDEX: &str = ".index";
+/// An index that is being written.
+pub const INDEX_NEW: &str = ".index.new";
+/// Names the index and itself. A user's own stays.
+pub const GITIGNORE: &str = ".gitignore";
 
 /// Every top-level name that a recording may have.
-pub const ALL: [&str; 6] = [HEAD, TESTS, MOCKS, BODIES, TIMING, INDEX];
+pub const ALL: [&str; 7] = [HEAD, TESTS, MOCKS, BODIES, TIMING, INDEX, INDEX_NEW];
 
 /// How many mocks a file holds.
 pub const MOCKS_PER_FILE: u32 = 1000;

@@ -1,6 +1,7 @@
 //! Recordings: what a run exchanged with the world, as a folder of readable files (DESIGN.md, "Recordings").
 //!
-//! [`Writer`] writes one, exchange by exchange, and [`Recording::open`] reads it whole. Fields are stored decoded, by the
+//! [`Writer`] writes one, exchange by exchange. [`Recording::open`] finds out what is in it, and reads a test or a mock when it is
+//! needed, so that a recording may be larger than memory. Fields are stored decoded, by the
 //! schema of their protocol; bytes are kept beside them where the fields would not give them back. The files have a stable
 //! order, so that two recordings of the same traffic differ only in what really changed, and in `timing.yaml`.
 
@@ -9,14 +10,17 @@ mod display;
 mod document;
 mod error;
 mod fields;
+pub mod index;
 pub mod layout;
 mod limit;
 mod message;
 mod migrate;
 mod model;
+pub mod outline;
 mod read;
 mod redact;
 pub mod secrets;
+mod size;
 #[cfg(test)]
 pub(crate) mod testing;
 mod title;
@@ -29,10 +33,12 @@ pub use error::Error;
 pub use limit::cut;
 pub use message::wire_bytes;
 pub use model::*;
+pub use outline::{CallId, CueOutline, EffectOutline, MockOutline, Owner, Place, ProtocolId, TestOutline};
 pub use read::Recording;
 pub use redact::{Redactor, is_secret, secret_name};
 pub use secrets::Vault;
-pub use title::title;
+pub use size::{exchange_len_bytes, message_len_bytes};
+pub use title::{answer, title};
 pub use write::{Closing, Writer};
 
 #[cfg(test)]

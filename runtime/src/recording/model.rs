@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use reel_lang::schema::Direction;
 use reel_protocols::Message;
+use serde::{Deserialize, Serialize};
 
 /// The server of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,7 +32,7 @@ impl From<SocketAddr> for Destination {
 }
 
 /// How an exchange ended, where it did not simply end with its response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Ending {
     /// The connection was refused: there is neither request nor response.
     Refused,
@@ -96,7 +97,7 @@ impl FromStr for MockId {
 }
 
 /// The number of a test, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TestId(pub u32);
 
 impl fmt::Display for TestId {
@@ -106,7 +107,7 @@ impl fmt::Display for TestId {
 }
 
 /// Whom an outgoing exchange belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Scope {
     /// A test names it among its effects.
     Test,
@@ -150,7 +151,7 @@ pub struct Mock {
 }
 
 /// How surely an effect belongs to its test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Attribution {
     /// The thread that made the call had read the request, and requests stay on their threads in this app.
     Thread,

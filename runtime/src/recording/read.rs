@@ -1,71 +1,143 @@
-//! Reading a recording: every file is checked, and what is wrong is said with its file and line.
+//! Reading a recording: what is wrong with a file is said with its file and line.
 //!
 //! A recording that was not finished, that lost something, or that a later version wrote is refused before any of its
-//! exchanges is looked at.
+//! exchanges is looked at. The index then says what there is; it is held against `recording.yaml` and against itself. Documents are
+//! read when they are asked for, and nothing of them is kept here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::bodies::InFolder;
 use super::document::{self, FORMAT, Head};
-use super::model::{About, Circumstance, Mock, MockId, Test};
-use super::yaml::{self, Kind, MAX_FILE_LEN_BYTES, Node};
-use super::{Error, layout, message, migrate};
+use super::index::{self, Hasher, Index};
+use super::model::{About, Circumstance, Mock, Test};
+use super::outline::{CallId, MockOutline, Owner, Place, TestOutline};
+use super::yaml::{self, Kind, MAX_DOCUMENT_LEN_BYTES, Node};
+use super::{Error, layout, migrate};
 
-/// A recording in memory.
-#[derive(Debug, Clone, Default)]
+/// A recording on the disk.
+#[derive(Debug)]
 pub struct Recording {
     pub dir: PathBuf,
     pub about: About,
-    /// By number.
-    pub tests: Vec<Test>,
-    /// By protocol, then number.
-    pub mocks: Vec<Mock>,
-    /// By `test-0001` or a mock's id; an entry may be missing.
-    pub timing: HashMap<String, Circumstance>,
+    index: Index,
+    bodies: InFolder,
 }
 
 impl Recording {
-    /// Reads a whole recording.
+    /// Opens a recording.
     ///
     /// # Errors
     /// [`Error`] says which file and line is wrong, or why the recording cannot be used.
     pub fn open(dir: &Path) -> Result<Self, Error> {
+        Recording::open_telling(dir, &mut || {})
+    }
+
+    /// Opens a recording, and calls `tell` once if its files have to be read anew and that takes long.
+    ///
+    /// # Errors
+    /// As for [`Recording::open`].
+    pub fn open_telling(dir: &Path, tell: &mut dyn FnMut()) -> Result<Self, Error> {
         let head = open_head(dir)?;
+        let index = Index::open(dir, tell)?;
         let bodies = InFolder::new(dir.join(layout::BODIES));
-        let mut recording = Recording { dir: dir.to_owned(), about: head.about.clone(), ..Recording::default() };
-        for path in yaml_files(&dir.join(layout::TESTS))? {
-            recording.tests.push(read_test(&path, &bodies)?);
-        }
-        for path in yaml_files(&dir.join(layout::MOCKS))? {
-            for node in read_documents(&path)? {
-                message::expect_map(&node).map_err(|fault| Error::at(&path, fault))?;
-                recording.mocks.push(document::read_mock(&node, &bodies).map_err(|fault| Error::at(&path, fault))?);
-            }
-        }
-        recording.tests.sort_by_key(|test| test.id);
-        recording.mocks.sort_by(|a, b| a.id.cmp(&b.id));
-        recording.timing = read_timing(&dir.join(layout::TIMING))?;
+        let recording = Recording { dir: dir.to_owned(), about: head.about.clone(), index, bodies };
         recording.check_counts(&head)?;
         recording.check_references()?;
         Ok(recording)
     }
 
+    /// What is known of all documents.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The tests, by number.
+    pub fn tests(&self) -> &[TestOutline] {
+        &self.index.tests
+    }
+
+    /// The mocks, by protocol, then number.
+    pub fn mocks(&self) -> &[MockOutline] {
+        &self.index.mocks
+    }
+
     /// Finds a mock.
-    pub fn mock(&self, id: &MockId) -> Option<&Mock> {
-        let at = self.mocks.binary_search_by(|mock| mock.id.cmp(id)).ok()?;
-        self.mocks.get(at)
+    pub fn find(&self, id: CallId) -> Option<&MockOutline> {
+        self.index.mocks.get(self.index.position(id)?)
+    }
+
+    /// A test's file, relative to the recording.
+    pub fn file(&self, test: &TestOutline) -> &str {
+        self.name(test.place)
+    }
+
+    /// Reads a test.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where its file is not what it was when the recording was opened, and the disk's.
+    pub fn test(&self, test: &TestOutline) -> Result<Test, Error> {
+        let slug = index::slug(self.file(test));
+        self.read(test.place, |node| document::read_test(node, slug, &self.bodies))
+    }
+
+    /// Reads a mock.
+    ///
+    /// # Errors
+    /// As for [`Recording::test`].
+    pub fn mock(&self, mock: &MockOutline) -> Result<Mock, Error> {
+        self.read(mock.place, |node| document::read_mock(node, &self.bodies))
+    }
+
+    /// Reads where and when an exchange happened; none where nothing says so.
+    ///
+    /// # Errors
+    /// As for [`Recording::test`].
+    pub fn timing(&self, owner: Owner) -> Result<Option<Circumstance>, Error> {
+        let timing = &self.index.timing;
+        let found = timing.binary_search_by(|timing| timing.owner.cmp(&owner)).ok().and_then(|at| timing.get(at));
+        let Some(found) = found else { return Ok(None) };
+        self.read(found.place, |node| match &node.kind {
+            Kind::Map(pairs) => pairs.first().map(|(_, value)| document::read_circumstance(value)).transpose(),
+            _ => Ok(None),
+        })
+    }
+
+    fn name(&self, place: Place) -> &str {
+        self.index.files.get(place.file as usize).map_or("", |file| &file.name)
+    }
+
+    /// Reads one document.
+    fn read<T>(&self, place: Place, read: impl FnOnce(&Node) -> Result<T, yaml::Fault>) -> Result<T, Error> {
+        let path = self.dir.join(self.name(place));
+        let mut bytes = vec![0; place.len as usize];
+        let file = File::open(&path).map_err(Error::io(&path))?;
+        let whole = file.read_exact_at(&mut bytes, place.offset);
+        let text =
+            String::from_utf8(bytes).ok().filter(|text| whole.is_ok() && Hasher::of(text.as_bytes()) == place.hash);
+        let text = text.ok_or_else(|| self.changed(&path, place))?;
+        let at = |fault| Error::at(&path, fault);
+        let node = yaml::documents_from(&text, place.line).map_err(at)?.pop();
+        let node = node.ok_or_else(|| self.changed(&path, place))?;
+        read(&node).map_err(at)
+    }
+
+    /// Gives the index up as well: a file whose time and size were set back would look unchanged the next time too.
+    fn changed(&self, file: &Path, place: Place) -> Error {
+        let _ = fs::remove_file(self.dir.join(layout::INDEX));
+        Error::Changed { file: file.to_owned(), line: place.line }
     }
 
     /// A whole file that is missing leaves no line to point at: `recording.yaml` says how many there should be.
     fn check_counts(&self, head: &Head) -> Result<(), Error> {
         let mut found: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
-        for test in &self.tests {
-            found.entry(&test.exchange.protocol).or_default().0 += 1;
+        for test in self.tests() {
+            found.entry(test.protocol.name()).or_default().0 += 1;
         }
-        for mock in &self.mocks {
-            found.entry(&mock.id.protocol).or_default().1 += 1;
+        for mock in self.mocks() {
+            found.entry(mock.id.protocol.name()).or_default().1 += 1;
         }
         for count in &head.counts {
             let (tests, mocks) = found.remove(count.protocol.as_str()).unwrap_or_default();
@@ -83,18 +155,16 @@ impl Recording {
     }
 
     fn check_references(&self) -> Result<(), Error> {
-        let mut ids = HashSet::new();
-        if let Some(twice) = self.mocks.iter().find(|mock| !ids.insert(&mock.id)) {
-            return Err(self.damaged(format!("the mock {} is here twice", twice.id)));
+        if let Some(pair) = self.mocks().windows(2).find(|pair| pair[0].id == pair[1].id) {
+            return Err(self.damaged(format!("the mock {} is here twice", pair[0].id)));
         }
-        if let Some(pair) = self.tests.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        if let Some(pair) = self.tests().windows(2).find(|pair| pair[0].id == pair[1].id) {
             return Err(self.damaged(format!("the test {} is here twice", pair[0].id)));
         }
-        for test in &self.tests {
-            if let Some(effect) = test.effects.iter().find(|effect| !ids.contains(&effect.mock)) {
-                let file = self.dir.join(layout::TESTS).join(format!("{}-{}.yaml", test.id, test.slug));
-                let reason = format!("the effect {} is not among the mocks", effect.mock);
-                return Err(Error::Damaged { file, line: 1, reason });
+        for test in self.tests() {
+            if let Some(effect) = test.effects.iter().find(|effect| self.index.position(effect.call).is_none()) {
+                let reason = format!("the effect {} is not among the mocks", effect.call);
+                return Err(Error::Damaged { file: self.dir.join(self.file(test)), line: 1, reason });
             }
         }
         Ok(())
@@ -150,24 +220,6 @@ fn why_not_here(dir: &Path) -> Error {
     Error::NotARecording { path: dir.to_owned(), reason }
 }
 
-/// The YAML files of a folder, sorted; a folder that is missing has none.
-fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::io(folder)(e)),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(Error::io(folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
 /// Reads the documents of a file, which must have its end.
 fn read_documents(path: &Path) -> Result<Vec<Node>, Error> {
     let len = fs::metadata(path).map_err(Error::io(path))?.len();
@@ -176,8 +228,8 @@ fn read_documents(path: &Path) -> Result<Vec<Node>, Error> {
         line: u32::try_from(line).unwrap_or(u32::MAX),
         reason,
     };
-    if len > MAX_FILE_LEN_BYTES {
-        return Err(damaged(1, format!("the file has {len} bytes, more than {MAX_FILE_LEN_BYTES}")));
+    if len > MAX_DOCUMENT_LEN_BYTES {
+        return Err(damaged(1, format!("the file has {len} bytes, more than {MAX_DOCUMENT_LEN_BYTES}")));
     }
     let bytes = fs::read(path).map_err(Error::io(path))?;
     let text = String::from_utf8(bytes).map_err(|e| {
@@ -200,27 +252,4 @@ pub(super) fn single(path: &Path) -> Result<Node, Error> {
             Err(Error::Damaged { file: path.to_owned(), line, reason: "expected one document".into() })
         }
     }
-}
-
-fn read_test(path: &Path, bodies: &InFolder) -> Result<Test, Error> {
-    let node = single(path)?;
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let slug = stem.split_once('-').map_or("", |(_, slug)| slug);
-    document::read_test(&node, slug, bodies).map_err(|fault| Error::at(path, fault))
-}
-
-fn read_timing(path: &Path) -> Result<HashMap<String, Circumstance>, Error> {
-    if !path.exists() {
-        return Ok(HashMap::new());
-    }
-    let mut timing = HashMap::new();
-    for node in read_documents(path)? {
-        if let Kind::Map(pairs) = &node.kind {
-            for (key, value) in pairs {
-                let at = document::read_circumstance(value).map_err(|fault| Error::at(path, fault))?;
-                timing.insert(key.as_str().unwrap_or_default().to_owned(), at);
-            }
-        }
-    }
-    Ok(timing)
 }

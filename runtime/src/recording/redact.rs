@@ -4,7 +4,7 @@
 //! A value that could be guessed from its token (a short one) gets an ordinal instead. The bytes of a redacted message are
 //! not kept. Where a field is computed from others (a query parameter from the target), the value is taken out of those.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
@@ -32,6 +32,29 @@ pub fn is_secret(text: &[u8]) -> bool {
 pub fn secret_name(text: &[u8]) -> Option<&str> {
     let inner = std::str::from_utf8(text).ok()?.strip_prefix(OPEN)?.strip_suffix(CLOSE)?;
     inner.split_once(':').map(|(name, _)| name)
+}
+
+/// The tokens in a message, each once, in order.
+pub(super) fn secret_tokens(message: &Message) -> Vec<Box<str>> {
+    fn within(value: &Value, found: &mut BTreeSet<Box<str>>) {
+        match value.untagged() {
+            Value::Str(text) => found.extend(tokens_of(text)),
+            Value::List(items) => items.iter().for_each(|item| within(item, found)),
+            Value::Map(pairs) => pairs.iter().for_each(|(_, item)| within(item, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    message.fields.iter().for_each(|value| within(value, &mut found));
+    found.into_iter().collect()
+}
+
+fn tokens_of(text: &[u8]) -> impl Iterator<Item = Box<str>> {
+    memchr::memmem::find_iter(text, OPEN).filter_map(move |at| {
+        let rest = text.get(at..)?;
+        let len = memchr::memmem::find(rest, CLOSE.as_bytes())?.checked_add(CLOSE.len())?;
+        std::str::from_utf8(rest.get(..len)?).ok().map(Box::from)
+    })
 }
 
 /// Takes secrets out of messages.

@@ -11,12 +11,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use reel_lang::value::Value;
-use reel_protocols::Message;
 
 use super::bodies::InFolder;
 use super::fields::Fields;
 use super::redact::{Replace, replace_stored};
-use super::{Error, Recording, layout, read, value, yaml};
+use super::{Error, Exchange, Recording, layout, read, value, yaml};
 
 /// The folder of the user's state: `$XDG_STATE_HOME/reel`, by default `~/.local/state/reel`.
 pub fn state_folder() -> PathBuf {
@@ -122,16 +121,12 @@ fn read_vault(folder: &Path, id: &str) -> Result<Option<(Vec<u8>, Values)>, Erro
     Ok(Some((key.to_vec(), values)))
 }
 
-/// Puts the values of secrets into the requests that replay sends: from `given` (name and value), else from the vault. Gives
-/// each token with its value.
+/// Finds the values of the secrets that the recorded requests need: in `given` (name and value), else in the vault. Gives each
+/// token with its value.
 ///
 /// # Errors
 /// [`Error::SecretMissing`] and [`Error::SecretUnknown`], by name.
-pub fn supply(
-    recording: &mut Recording,
-    given: &[(String, Vec<u8>)],
-    state: &Path,
-) -> Result<Vec<(String, Bytes)>, Error> {
+pub fn supply(recording: &Recording, given: &[(String, Vec<u8>)], state: &Path) -> Result<Vec<(String, Bytes)>, Error> {
     let secrets = recording.about.secrets.clone().unwrap_or_default();
     let known: Vec<String> = secrets.tokens.iter().map(|(name, _)| name.clone()).collect();
     if let Some((name, _)) = given.iter().find(|(name, _)| !known.contains(name)) {
@@ -141,41 +136,26 @@ pub fn supply(
     values.extend(given.iter().map(|(name, value)| (name.clone(), Bytes::from(value.clone()))));
     let tokens: BTreeMap<String, String> =
         secrets.tokens.iter().map(|(name, token)| (format!("{{{{secret:{name}:{token}}}}}"), name.clone())).collect();
-    let mut needed = BTreeSet::new();
-    for test in &recording.tests {
-        if let Some(request) = &test.exchange.request {
-            needed.extend(tokens.keys().filter(|token| mentions(request, token)).cloned());
-        }
-    }
+    let needed: BTreeSet<&str> =
+        recording.tests().iter().flat_map(|test| test.secrets.iter().map(|token| &**token)).collect();
     let mut supplied = Vec::new();
-    for token in needed {
-        let name = &tokens[&token];
-        match values.get(name) {
+    for (token, name) in tokens.into_iter().filter(|(token, _)| needed.contains(token.as_str())) {
+        match values.get(&name) {
             Some(value) => supplied.push((token, value.clone())),
-            None => return Err(Error::SecretMissing { name: name.clone() }),
-        }
-    }
-    let places: Vec<(&[u8], &[u8])> =
-        supplied.iter().map(|(token, value)| (token.as_bytes(), value.as_ref())).collect();
-    for test in &mut recording.tests {
-        let protocol = reel_protocols::by_name(&test.exchange.protocol);
-        if let (Some(protocol), Some(request)) = (protocol, &mut test.exchange.request)
-            && replace_stored(protocol.schema(), request, &places, Replace::Part)
-        {
-            protocol.derive(request);
+            None => return Err(Error::SecretMissing { name }),
         }
     }
     Ok(supplied)
 }
 
-fn mentions(message: &Message, token: &str) -> bool {
-    fn within(value: &Value, token: &[u8]) -> bool {
-        match value.untagged() {
-            Value::Str(text) => memchr::memmem::find(text, token).is_some(),
-            Value::List(items) => items.iter().any(|item| within(item, token)),
-            Value::Map(pairs) => pairs.iter().any(|(_, item)| within(item, token)),
-            _ => false,
-        }
+/// Puts the values of secrets into a request that replay sends.
+pub fn fill(exchange: &mut Exchange, supplied: &[(String, Bytes)]) {
+    let places: Vec<(&[u8], &[u8])> =
+        supplied.iter().map(|(token, value)| (token.as_bytes(), value.as_ref())).collect();
+    let protocol = reel_protocols::by_name(&exchange.protocol);
+    if let (Some(protocol), Some(request)) = (protocol, &mut exchange.request)
+        && replace_stored(protocol.schema(), request, &places, Replace::Part)
+    {
+        protocol.derive(request);
     }
-    message.fields.iter().any(|value| within(value, token.as_bytes()))
 }

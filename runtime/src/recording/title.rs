@@ -3,6 +3,8 @@
 use reel_lang::value::Value;
 use reel_protocols::{Message, Protocol};
 
+use super::model::{Ending, Exchange};
+
 /// The longest title, in characters.
 const MAX_TITLE_CHARS: usize = 72;
 /// The longest slug.
@@ -18,6 +20,27 @@ pub fn title(protocol: &dyn Protocol, message: &Message) -> String {
         words.extend(own.filter_map(|field| word(message.field(field.id))).take(1));
     }
     shorten(&words.join(" "))
+}
+
+/// Names an exchange by its request.
+pub(super) fn exchange_title(exchange: &Exchange) -> String {
+    match (reel_protocols::by_name(&exchange.protocol), &exchange.request) {
+        (Some(protocol), Some(request)) => title(protocol, request),
+        _ => exchange.protocol.clone(),
+    }
+}
+
+/// What came back, in a few words.
+pub fn answer(exchange: &Exchange) -> String {
+    let ending = exchange.ending.map_or("", Ending::name);
+    match (&exchange.response, reel_protocols::by_name(&exchange.protocol)) {
+        (Some(response), Some(protocol)) => {
+            let title = title(protocol, response);
+            if title.is_empty() { "answered".to_owned() } else { title }
+        }
+        _ if ending.is_empty() => "no answer".to_owned(),
+        _ => ending.to_owned(),
+    }
 }
 
 fn word(value: &Value) -> Option<String> {

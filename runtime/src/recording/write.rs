@@ -1,7 +1,7 @@
 //! Writing a recording: beside its folder, exchange by exchange, and into its place in one step when it is whole.
 //!
 //! From the first moment the unfinished folder says `complete: false`, so whatever stops the recorder leaves a recording
-//! that says so. What a user keeps beside the recording's own files in the folder stays there.
+//! that says so. The index is written along with the files, since where each document stands is known here. What a user keeps beside the recording's own files in the folder stays there.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -12,9 +12,11 @@ use rustix::fs::{CWD, RenameFlags};
 
 use super::bodies::InFolder;
 use super::document::{self, Count, Head};
+use super::index::{Builder, Hasher, Stamped};
 use super::model::{
     About, Circumstance, Cue, EffectRef, Exchange, Losses, Mock, MockId, Scope, SecretsRef, Test, TestId,
 };
+use super::outline::{CallId, Owner, Place};
 use super::yaml::{self, Node};
 use super::{Error, layout, message, title};
 
@@ -27,26 +29,47 @@ pub struct Writer {
     about: About,
     bodies: InFolder,
     counts: BTreeMap<String, Count>,
-    open: BTreeMap<String, MockFile>,
+    open: BTreeMap<String, Growing>,
     tests: u32,
-    timing: BTreeMap<String, Circumstance>,
+    timing: BTreeMap<Owner, Circumstance>,
+    index: Builder,
 }
 
-/// The file that the next mocks of a protocol go to.
-struct MockFile {
+/// A file that is written document by document.
+struct Growing {
     path: PathBuf,
     out: BufWriter<File>,
+    /// Its number in the index.
+    file: u32,
+    line: u32,
+    offset: u64,
+    hasher: Hasher,
 }
 
-impl MockFile {
-    fn create(path: PathBuf) -> io::Result<Self> {
+impl Growing {
+    fn create(dir: &Path, name: &str, index: &mut Builder) -> io::Result<Self> {
+        let path = dir.join(name);
         let out = BufWriter::new(File::create(&path)?);
-        Ok(MockFile { path, out })
+        let file = index.file(Stamped { name: name.into(), len: 0, changed_ns: 0, hash: 0 });
+        Ok(Growing { path, out, file, line: 1, offset: 0, hasher: Hasher::default() })
     }
 
-    fn end(mut self) -> io::Result<()> {
-        self.out.write_all(layout::END.as_bytes())?;
-        self.out.flush()
+    /// Writes a document, and says where it stands.
+    fn add(&mut self, text: &str) -> io::Result<Place> {
+        let place = Place::at(self.file, self.line, self.offset, text);
+        self.out.write_all(text.as_bytes())?;
+        self.hasher.add(text.as_bytes());
+        self.offset += text.len() as u64;
+        let lines = text.bytes().filter(|byte| *byte == b'\n').count();
+        self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+        Ok(place)
+    }
+
+    fn end(mut self, index: &mut Builder) -> io::Result<()> {
+        self.add(layout::END)?;
+        self.out.flush()?;
+        drop(self.out);
+        index.stamp(self.file, &self.path, self.offset, self.hasher.finish())
     }
 }
 
@@ -86,6 +109,7 @@ impl Writer {
             open: BTreeMap::new(),
             tests: 0,
             timing: BTreeMap::new(),
+            index: Builder::default(),
         };
         writer.write_head(false)?;
         Ok(writer)
@@ -109,23 +133,26 @@ impl Writer {
         let mock = Mock { id: id.clone(), scope, cue, exchange };
         let failed = Error::io(&self.partial);
         self.append_mock(&mock).map_err(failed)?;
-        self.timing.insert(id.to_string(), at);
+        if let Some(call) = CallId::of(&id) {
+            self.timing.insert(Owner::Mock(call), at);
+        }
         Ok(id)
     }
 
     fn append_mock(&mut self, mock: &Mock) -> io::Result<()> {
         let node = document::write_mock(mock, &mut self.bodies)?;
-        let path = self.partial.join(layout::MOCKS).join(layout::mock_file(&mock.id.protocol, mock.id.number));
-        let file = match self.open.remove(&mock.id.protocol) {
-            Some(file) if file.path == path => file,
+        let name = format!("{}/{}", layout::MOCKS, layout::mock_file(&mock.id.protocol, mock.id.number));
+        let mut file = match self.open.remove(&mock.id.protocol) {
+            Some(file) if file.path.ends_with(&name) => file,
             Some(full) => {
-                full.end()?;
-                MockFile::create(path)?
+                full.end(&mut self.index)?;
+                Growing::create(&self.partial, &name, &mut self.index)?
             }
-            None => MockFile::create(path)?,
+            None => Growing::create(&self.partial, &name, &mut self.index)?,
         };
-        let file = self.open.entry(mock.id.protocol.clone()).or_insert(file);
-        write!(file.out, "---\n{}", yaml::document(&node))
+        let place = file.add(&format!("---\n{}", yaml::document(&node)))?;
+        self.open.insert(mock.id.protocol.clone(), file);
+        self.index.mock(mock, place).map_err(io::Error::other)
     }
 
     /// Adds an incoming exchange with what it caused; tests are numbered in the order of the calls.
@@ -143,11 +170,27 @@ impl Writer {
         self.tests += 1;
         let id = TestId(self.tests);
         let test = Test { id, slug: slug(&exchange), exchange, effects, tags };
-        let path = self.partial.join(layout::TESTS).join(format!("{id}-{}.yaml", test.slug));
-        let node = document::write_test(&test, &mut self.bodies).map_err(Error::io(&path))?;
-        write_file(&path, &node)?;
-        self.timing.insert(format!("test-{id}"), at);
+        let name = format!("{}/{id}-{}.yaml", layout::TESTS, test.slug);
+        self.write_test(&test, &name).map_err(Error::io(&self.partial.join(name)))?;
+        self.timing.insert(Owner::Test(id), at);
         Ok(id)
+    }
+
+    fn write_test(&mut self, test: &Test, name: &str) -> io::Result<()> {
+        let node = document::write_test(test, &mut self.bodies)?;
+        let mut file = Growing::create(&self.partial, name, &mut self.index)?;
+        let place = file.add(&yaml::document(&node))?;
+        file.end(&mut self.index)?;
+        self.index.test(test, place).map_err(io::Error::other)
+    }
+
+    fn write_timing(&mut self) -> io::Result<()> {
+        let mut file = Growing::create(&self.partial, layout::TIMING, &mut self.index)?;
+        for (owner, at) in std::mem::take(&mut self.timing) {
+            let place = file.add(&format!("{owner}: {}\n", yaml::inline(&document::write_circumstance(&at))))?;
+            self.index.timed(owner, place);
+        }
+        file.end(&mut self.index)
     }
 
     fn count(&mut self, protocol: &str) -> &mut Count {
@@ -172,10 +215,12 @@ impl Writer {
         self.about.secrets = closing.secrets;
         for (_, file) in std::mem::take(&mut self.open) {
             let path = file.path.clone();
-            file.end().map_err(Error::io(&path))?;
+            file.end(&mut self.index).map_err(Error::io(&path))?;
         }
-        let timing = self.timing.iter().map(|(id, at)| (id.as_str(), document::write_circumstance(at)));
-        write_lines(&self.partial.join(layout::TIMING), timing)?;
+        self.write_timing().map_err(Error::io(&self.partial.join(layout::TIMING)))?;
+        let index = std::mem::take(&mut self.index).finish(&self.partial)?;
+        // What is derived may be missing: whoever opens the recording makes it anew.
+        let _ = index.save(&self.partial);
         self.write_head(true)?;
         let folder = File::open(&self.partial).map_err(Error::io(&self.partial))?;
         rustix::fs::syncfs(&folder).map_err(|e| Error::io(&self.partial)(e.into()))?;
@@ -242,14 +287,4 @@ fn slug(exchange: &Exchange) -> String {
 /// Writes a file of one document.
 pub(super) fn write_file(path: &Path, node: &Node) -> Result<(), Error> {
     fs::write(path, format!("{}{}", yaml::document(node), layout::END)).map_err(Error::io(path))
-}
-
-/// Writes a map with one entry a line.
-fn write_lines<'a>(path: &Path, entries: impl Iterator<Item = (&'a str, Node)>) -> Result<(), Error> {
-    let mut text = String::new();
-    for (key, node) in entries {
-        text.push_str(&format!("{key}: {}\n", yaml::inline(&node)));
-    }
-    text.push_str(layout::END);
-    fs::write(path, text).map_err(Error::io(path))
 }

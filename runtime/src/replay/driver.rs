@@ -14,8 +14,8 @@ use super::outcome::{Left, Reply, Run, TestOutcome};
 use crate::exit::{Exit, Failure};
 use crate::matching::Difference;
 use crate::mock::server::{Server, Stopped};
-use crate::mock::{Book, Effects, Entry, Mock};
-use crate::recording::{Recording, Test, layout, title, wire_bytes};
+use crate::mock::{Book, Effects, LeftOver, Mock};
+use crate::recording::{Error, Owner, Recording, Test, TestOutline, secrets, wire_bytes};
 use crate::rules::{Rules, Unmet, View};
 
 /// How a replay is run.
@@ -57,7 +57,7 @@ impl Watch for () {}
 /// # Errors
 /// What kept the tests from being run at all.
 pub fn replay(
-    recording: &Recording,
+    recording: &Arc<Recording>,
     secrets: &[(String, Bytes)],
     rules: Arc<dyn Rules>,
     options: &Options,
@@ -65,7 +65,7 @@ pub fn replay(
     watch: &mut dyn Watch,
 ) -> Result<Run, Failure> {
     let chosen = choose(recording, options)?;
-    let book = Book::new(recording, rules.as_ref()).map_err(|reason| Failure::new(Exit::Recording, reason))?;
+    let book = Book::new(recording.clone(), rules.clone()).map_err(damaged)?;
     let mut mock = Mock::new(rules.clone(), book);
     for (token, value) in secrets {
         // Each token is seen for the first time here, so nothing can contradict it.
@@ -73,28 +73,32 @@ pub fn replay(
     }
     let server = Server::start(mock, host.resolver())
         .map_err(|e| Failure::new(Exit::Machine, format!("cannot listen for the app's connections: {e}")))?;
-    let mut wanted: Vec<u16> = chosen.iter().map(|test| test.exchange.destination.addr.port()).collect();
+    let mut wanted: Vec<u16> = chosen.iter().map(|test| test.addr.port()).collect();
     wanted.sort_unstable();
     wanted.dedup();
     let listening = host.start(server.addrs(), &wanted, options.listen_at_most)?;
     watch.begins(chosen.len());
     let client = Client::new(options.test_at_most);
-    let mut session = Session { recording, rules, options, server, listening, client };
+    let mut session = Session { recording, secrets, rules, options, server, listening, client };
     let run = session.run(&chosen, host, watch);
     host.stop();
-    run.map_err(|stopped| Failure::new(Exit::Machine, stopped.to_string()))
+    run
+}
+
+fn damaged(reason: String) -> Failure {
+    Failure::new(Exit::Recording, reason)
 }
 
 /// The tests to run.
-fn choose<'a>(recording: &'a Recording, options: &Options) -> Result<Vec<&'a Test>, Failure> {
-    let wanted = |test: &&Test| {
-        options.only.as_deref().is_none_or(|text| file(test).contains(text) || test_title(test).contains(text))
+fn choose<'a>(recording: &'a Recording, options: &Options) -> Result<Vec<&'a TestOutline>, Failure> {
+    let wanted = |test: &&TestOutline| {
+        options.only.as_deref().is_none_or(|text| recording.file(test).contains(text) || test.title.contains(text))
     };
-    let chosen: Vec<_> = recording.tests.iter().filter(wanted).collect();
+    let chosen: Vec<_> = recording.tests().iter().filter(wanted).collect();
     match (chosen.is_empty(), &options.only) {
         (false, _) => Ok(chosen),
-        (true, Some(text)) if !recording.tests.is_empty() => {
-            let count = recording.tests.len();
+        (true, Some(text)) if !recording.tests().is_empty() => {
+            let count = recording.tests().len();
             Err(Failure::new(Exit::Usage, format!("no test matches `{text}`: none of {count} was run"))
                 .remedy("`reel show DIR` lists the tests"))
         }
@@ -103,21 +107,10 @@ fn choose<'a>(recording: &'a Recording, options: &Options) -> Result<Vec<&'a Tes
     }
 }
 
-/// A test's file, relative to the recording.
-pub(crate) fn file(test: &Test) -> String {
-    format!("{}/{}-{}.yaml", layout::TESTS, test.id, test.slug)
-}
-
-/// A test's operation.
-pub(crate) fn test_title(test: &Test) -> String {
-    match (reel_protocols::by_name(&test.exchange.protocol), &test.exchange.request) {
-        (Some(protocol), Some(request)) => title(protocol, request),
-        _ => test.exchange.protocol.clone(),
-    }
-}
-
 struct Session<'a> {
     recording: &'a Recording,
+    /// Tokens and their values.
+    secrets: &'a [(String, Bytes)],
     rules: Arc<dyn Rules>,
     options: &'a Options,
     server: Server,
@@ -126,11 +119,11 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&mut self, chosen: &[&Test], host: &mut dyn AppHost, watch: &mut dyn Watch) -> Result<Run, Stopped> {
+    fn run(&mut self, chosen: &[&TestOutline], host: &mut dyn AppHost, watch: &mut dyn Watch) -> Result<Run, Failure> {
         let mut run = Run { dir: self.recording.dir.clone(), clock: "real".to_owned(), ..Run::default() };
         for test in chosen {
             let outcome = match &run.ended {
-                Some(reason) => not_run(test, &reason.to_string()),
+                Some(reason) => self.outcome(test, Reply::NotRun(reason.to_string())),
                 None => self.test(test)?,
             };
             if run.ended.is_none() {
@@ -144,33 +137,60 @@ impl Session<'_> {
             run.ended = None;
         }
         let ran: Vec<_> = chosen.iter().map(|test| test.id).collect();
-        self.server.with(move |mock| {
+        let (run, fault) = self.server.with(move |mock| {
             run.before = mock.before();
-            let left = mock.left_over(&ran);
-            let book = mock.book();
-            run.left_over = left.iter().filter_map(|id| book.find(id)).map(left_over).collect();
+            run.left_over = mock.left_over(&ran).into_iter().map(left_over).collect();
             let usage = &mock.ledger().usage;
             run.relaxed = usage.relaxed().cloned().collect();
             run.unmatched = usage.unmatched().map(|used| used.origin.clone()).collect();
             run.gave_way = usage.gave_way().cloned().collect();
             run.secrets = usage.secrets();
-            run
-        })
+            (run, mock.fault())
+        })?;
+        fault.map_or(Ok(run), |reason| Err(damaged(reason)))
     }
 
-    fn test(&mut self, test: &Test) -> Result<TestOutcome, Stopped> {
+    fn test(&mut self, outline: &TestOutline) -> Result<TestOutcome, Failure> {
+        let mut test = self.recording.test(outline)?;
+        secrets::fill(&mut test.exchange, self.secrets);
         let id = test.id;
         self.server.with(move |mock| mock.begin(id))?;
-        let (reply, unmet) = match self.send(test) {
-            Ok(answer) => self.compare(test, answer)?,
+        let (reply, unmet) = match self.send(&test)? {
+            Ok(answer) => self.compare(&test, answer)?,
             Err(reason) => (Reply::Failed(reason), Vec::new()),
         };
         self.server.settle(self.options.settle_at_most)?;
-        let effects = self.server.with(Mock::end)?;
-        Ok(TestOutcome { id, title: test_title(test), file: file(test), reply, unmet, effects })
+        let (mut effects, fault) = self.server.with(|mock| (mock.end(), mock.fault()))?;
+        if let Some(reason) = fault {
+            return Err(damaged(reason));
+        }
+        // A report tells of calls that were not as recorded; the others would only fill the memory.
+        effects.answered.retain(|answered| !answered.differences.is_empty());
+        Ok(TestOutcome { unmet, effects, ..self.outcome(outline, reply) })
     }
 
-    fn send(&mut self, test: &Test) -> Result<Answer, String> {
+    fn outcome(&self, test: &TestOutline, reply: Reply) -> TestOutcome {
+        TestOutcome {
+            id: test.id,
+            title: test.title.to_string(),
+            file: self.recording.file(test).to_owned(),
+            reply,
+            unmet: Vec::new(),
+            effects: Effects::default(),
+        }
+    }
+
+    fn send(&mut self, test: &Test) -> Result<Result<Answer, String>, Error> {
+        // An HTTP request means the same on any connection.
+        let connection = match test.exchange.protocol.as_str() {
+            "http" => None,
+            _ => self.recording.timing(Owner::Test(test.id))?.map(|at| at.connection),
+        };
+        Ok(self.ask(test, connection))
+    }
+
+    /// Sends a test's request and reads the answer.
+    fn ask(&mut self, test: &Test, connection: Option<u32>) -> Result<Answer, String> {
         let exchange = &test.exchange;
         let protocol = reel_protocols::by_name(&exchange.protocol)
             .ok_or_else(|| format!("this version of reel has no protocol `{}`", exchange.protocol))?;
@@ -181,11 +201,6 @@ impl Session<'_> {
             }
         }
         let addr = reachable(exchange.destination.addr, &self.listening);
-        // An HTTP request means the same on any connection.
-        let connection = match exchange.protocol.as_str() {
-            "http" => None,
-            _ => self.recording.timing.get(&format!("test-{}", test.id)).map(|at| at.connection),
-        };
         self.client.exchange(addr, protocol, exchange, connection)
     }
 
@@ -223,20 +238,10 @@ fn count_differs(was: usize, is: usize) -> Difference {
     }
 }
 
-fn not_run(test: &Test, reason: &str) -> TestOutcome {
-    TestOutcome {
-        id: test.id,
-        title: test_title(test),
-        file: file(test),
-        reply: Reply::NotRun(reason.to_owned()),
-        unmet: Vec::new(),
-        effects: Effects::default(),
-    }
-}
-
-fn left_over(entry: &Entry) -> Left {
+fn left_over(left: LeftOver) -> Left {
+    let LeftOver { entry, owners } = left;
     let destination = entry.exchange.destination.addr;
-    Left { mock: entry.id.clone(), destination, title: entry.title.clone(), owners: entry.owners.clone() }
+    Left { mock: entry.id.clone(), destination, title: entry.title.clone(), owners }
 }
 
 /// Where the app can be reached now that was reached at `recorded` then.

@@ -11,7 +11,6 @@ mod outcome;
 mod sandbox_host;
 
 pub use driver::{Options, Watch, replay};
-pub(crate) use driver::{file, test_title};
 pub use host::{AppHost, Ended};
 pub use outcome::{Left, Reply, Run, TestOutcome};
 pub use sandbox_host::SandboxHost;

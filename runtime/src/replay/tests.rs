@@ -13,8 +13,8 @@ use reel_lang::schema::{Direction, Side};
 use super::*;
 use crate::exit::{Exit, Failure};
 use crate::mock::server::Resolver;
+use crate::recording::Attribution;
 use crate::recording::testing::{Maker, resp};
-use crate::recording::{Attribution, Recording};
 use crate::rules::testing::{HandRules, origin, relaxations};
 use crate::rules::{NoRules, Rules, Unmet};
 
@@ -97,12 +97,12 @@ fn serve(mut client: TcpStream, redis: SocketAddr, behaviour: Behaviour) {
 }
 
 /// Two tests with a call each, certain.
-fn recording() -> Recording {
+fn recording() -> Maker {
     let mut maker = Maker::default();
     let calls = [maker.redis("SET order:1 new", "+OK\r\n"), maker.redis("SET order:2 new", "+OK\r\n")];
     maker.test(Attribution::Window, &[&calls[0]]);
     maker.test(Attribution::Window, &[&calls[1]]);
-    maker.0
+    maker
 }
 
 /// As recorded.
@@ -114,8 +114,14 @@ fn options() -> Options {
     Options { settle_at_most: Duration::from_millis(30), test_at_most: Duration::from_secs(5), ..Options::default() }
 }
 
-fn run_with(recording: &Recording, host: &mut Threaded, rules: Arc<dyn Rules>) -> Result<Run, Failure> {
-    replay(recording, &[], rules, &options(), host, &mut ())
+fn run_with(recording: &Maker, host: &mut dyn AppHost, rules: Arc<dyn Rules>) -> Result<Run, Failure> {
+    run_as(recording, host, rules, &options())
+}
+
+/// Replays from the disk.
+fn run_as(recording: &Maker, host: &mut dyn AppHost, rules: Arc<dyn Rules>, options: &Options) -> Result<Run, Failure> {
+    let temp = tempfile::tempdir().unwrap();
+    replay(&recording.write(&temp.path().join("r")), &[], rules, options, host, &mut ())
 }
 
 fn run(behaviour: Behaviour) -> Run {
@@ -234,11 +240,11 @@ fn candidates_fail_at_the_level_of_the_set() {
 
 #[test]
 fn nothing_to_run_and_an_app_that_ends_are_failures() {
-    let empty = Recording::default();
+    let empty = Maker::default();
     let error = run_with(&empty, &mut Threaded::new(good), Arc::new(NoRules)).err().unwrap();
     assert_eq!(error.exit, Exit::Usage);
     let none = Options { only: Some("nowhere".into()), ..options() };
-    let error = replay(&recording(), &[], Arc::new(NoRules), &none, &mut Threaded::new(good), &mut ()).err().unwrap();
+    let error = run_as(&recording(), &mut Threaded::new(good), Arc::new(NoRules), &none).err().unwrap();
     assert_eq!(error.exit, Exit::Usage);
     assert!(error.message.contains("no test matches `nowhere`: none of 2"), "{error}");
     let mut deaf = Threaded { refuses: true, ..Threaded::new(good) };
@@ -252,7 +258,7 @@ fn nothing_to_run_and_an_app_that_ends_are_failures() {
 #[test]
 fn one_of_several_tests_runs_alone() {
     let one = Options { only: Some("/2".into()), ..options() };
-    let run = replay(&recording(), &[], Arc::new(NoRules), &one, &mut Threaded::new(good), &mut ()).unwrap();
+    let run = run_as(&recording(), &mut Threaded::new(good), Arc::new(NoRules), &one).unwrap();
     assert_eq!(run.tests.iter().map(|test| test.title.as_str()).collect::<Vec<_>>(), ["GET /2"]);
     assert_eq!(run.exit(), Exit::Passed);
 }
@@ -279,7 +285,7 @@ fn a_response_that_never_comes_is_waited_for_no_longer_than_said() {
     recording.tests[0].exchange.destination.addr = listener.local_addr().unwrap();
     let short = Options { test_at_most: Duration::from_millis(50), ..options() };
     let began = Instant::now();
-    let run = replay(&recording, &[], Arc::new(NoRules), &short, &mut Deaf(listener), &mut ()).unwrap();
+    let run = run_as(&recording, &mut Deaf(listener), Arc::new(NoRules), &short).unwrap();
     assert!(began.elapsed() < Duration::from_secs(4));
     assert_eq!(failures(&run), ["0001: no response came in time; missing redis-0001"]);
 }

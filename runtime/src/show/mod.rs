@@ -2,40 +2,47 @@
 
 use std::fmt::Write;
 
-use crate::recording::{Cue, Ending, Exchange, Mock, Recording, Scope, Test, TestId, display_message, title};
-use crate::replay::{file, test_title};
+use crate::recording::{
+    Attribution, CallId, Cue, EffectOutline, Error, Exchange, Mock, Owner, Recording, Scope, TestId, TestOutline,
+    answer, display_message, title,
+};
 use crate::report::{Painter, Style};
 
 /// Lists the tests of a recording, and what belongs to none.
-pub fn list(recording: &Recording) -> String {
+///
+/// # Errors
+/// A call between tests that cannot be read.
+pub fn list(recording: &Recording) -> Result<String, Error> {
     let mut out = Painter::default();
     let about = &recording.about;
     out.paint(Style::Heading, recording.dir.display().to_string()).line();
     out.plain(format!("  command  {}", about.command.join(" "))).line();
     out.plain(format!("  clock    {}", about.clock)).line();
-    out.plain(format!("  holds    {} tests, {} mocks", recording.tests.len(), recording.mocks.len())).line();
+    out.plain(format!("  holds    {} tests, {} mocks", recording.tests().len(), recording.mocks().len())).line();
     if let Some(secrets) = &about.secrets {
         let names: Vec<&str> = secrets.tokens.iter().map(|(name, _)| name.as_str()).collect();
         out.plain(format!("  secrets  {}", names.join(", "))).line();
     }
     out.line();
-    for test in &recording.tests {
+    for test in recording.tests() {
         let calls = test.effects.len();
         let noun = if calls == 1 { "call" } else { "calls" };
-        out.plain(format!("  {}  {}", test.id, test_title(test)));
-        out.paint(Style::Faint, format!("  {}, {calls} {noun}{}", answer(&test.exchange), tags(test))).line();
+        out.plain(format!("  {}  {}", test.id, test.title));
+        out.paint(Style::Faint, format!("  {}, {calls} {noun}{}", test.answer, tags(test))).line();
     }
     for (scope, heading) in [(Scope::Startup, "Before the first test"), (Scope::Background, "Between tests")] {
-        let mocks: Vec<&Mock> = recording.mocks.iter().filter(|mock| mock.scope == scope).collect();
-        if !mocks.is_empty() {
+        let mut mocks = recording.mocks().iter().filter(|mock| mock.scope == scope).peekable();
+        if mocks.peek().is_some() {
             out.line().paint(Style::Heading, heading).line();
-            mocks.into_iter().for_each(|mock| call(&mut out, recording, mock, ""));
+        }
+        for mock in mocks {
+            call(&mut out, recording, &recording.mock(mock)?, "")?;
         }
     }
-    out.finish()
+    Ok(out.finish())
 }
 
-fn tags(test: &Test) -> String {
+fn tags(test: &TestOutline) -> String {
     test.tags.iter().fold(String::new(), |mut text, tag| {
         let _ = write!(text, " #{tag}");
         text
@@ -43,39 +50,48 @@ fn tags(test: &Test) -> String {
 }
 
 /// Shows one test; none where the recording has no test of this number.
-pub fn one(recording: &Recording, id: TestId) -> Option<String> {
-    let test = recording.tests.iter().find(|test| test.id == id)?;
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn one(recording: &Recording, id: TestId) -> Result<Option<String>, Error> {
+    let Some(outline) = recording.tests().iter().find(|test| test.id == id) else { return Ok(None) };
+    let test = recording.test(outline)?;
     let mut out = Painter::default();
-    out.paint(Style::Heading, format!("{}  {}", test.id, test_title(test)));
-    out.paint(Style::Faint, format!("  {}", file(test))).line();
-    out.plain(format!("{} at {}", test.exchange.protocol, test.exchange.destination)).plain(tags(test)).line();
+    out.paint(Style::Heading, format!("{}  {}", outline.id, outline.title));
+    out.paint(Style::Faint, format!("  {}", recording.file(outline))).line();
+    out.plain(format!("{} at {}", test.exchange.protocol, test.exchange.destination)).plain(tags(outline)).line();
     messages(&mut out, &test.exchange);
     out.line().paint(Style::Heading, "Calls").line();
-    if test.effects.is_empty() {
+    if outline.effects.is_empty() {
         out.plain("  none").line();
     }
-    for effect in &test.effects {
-        if let Some(mock) = recording.mock(&effect.mock) {
-            let others = recording.tests.iter().filter(|other| other.effects.iter().any(|e| e.mock == effect.mock));
-            let others: Vec<String> = others.map(|other| other.id.to_string()).collect();
-            let why = match effect.attribution {
-                crate::recording::Attribution::Thread => "by its thread".to_owned(),
-                crate::recording::Attribution::Window => "no other request was open".to_owned(),
-                crate::recording::Attribution::Candidate => format!("one of the tests {}", others.join(", ")),
-            };
-            call(&mut out, recording, mock, &why);
+    for effect in &outline.effects {
+        if let Some(mock) = recording.find(effect.call) {
+            let mock = recording.mock(mock)?;
+            call(&mut out, recording, &mock, &why(recording, effect))?;
             messages(&mut out, &mock.exchange);
         }
     }
-    Some(out.finish())
+    Ok(Some(out.finish()))
+}
+
+/// How it is known that a call belongs to a test.
+fn why(recording: &Recording, effect: &EffectOutline) -> String {
+    match effect.attribution {
+        Attribution::Thread => "by its thread".to_owned(),
+        Attribution::Window => "no other request was open".to_owned(),
+        Attribution::Candidate => {
+            let others = recording.tests().iter().filter(|test| test.effects.iter().any(|e| e.call == effect.call));
+            let others: Vec<String> = others.map(|test| test.id.to_string()).collect();
+            format!("one of the tests {}", others.join(", "))
+        }
+    }
 }
 
 /// One line for a call: when, what, where to, what came back, whose it is.
-fn call(out: &mut Painter, recording: &Recording, mock: &Mock, why: &str) {
-    let at = recording
-        .timing
-        .get(&mock.id.to_string())
-        .map_or(String::new(), |at| format!("{:>9.3} ms  ", at.at_ns as f64 / 1e6));
+fn call(out: &mut Painter, recording: &Recording, mock: &Mock, why: &str) -> Result<(), Error> {
+    let at = CallId::of(&mock.id).map(|id| recording.timing(Owner::Mock(id))).transpose()?.flatten();
+    let at = at.map_or(String::new(), |at| format!("{:>9.3} ms  ", at.at_ns as f64 / 1e6));
     let exchange = &mock.exchange;
     let name = match (&exchange.request, &mock.cue, reel_protocols::by_name(&exchange.protocol)) {
         (Some(request), _, Some(protocol)) => title(protocol, request),
@@ -88,19 +104,7 @@ fn call(out: &mut Painter, recording: &Recording, mock: &Mock, why: &str) {
         out.paint(Style::Faint, format!(" [{why}]"));
     }
     out.line();
-}
-
-/// What came back, in a few words.
-fn answer(exchange: &Exchange) -> String {
-    let ending = exchange.ending.map_or("", Ending::name);
-    match (&exchange.response, reel_protocols::by_name(&exchange.protocol)) {
-        (Some(response), Some(protocol)) => {
-            let title = title(protocol, response);
-            if title.is_empty() { "answered".to_owned() } else { title }
-        }
-        _ if ending.is_empty() => "no answer".to_owned(),
-        _ => ending.to_owned(),
-    }
+    Ok(())
 }
 
 fn messages(out: &mut Painter, exchange: &Exchange) {

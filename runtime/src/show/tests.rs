@@ -7,7 +7,7 @@ use crate::recording::testing::{Maker, exchange, resp};
 use crate::recording::{Attribution, Circumstance};
 use reel_lang::schema::Direction;
 
-fn recording() -> Recording {
+fn recording() -> Maker {
     let mut maker = Maker::default();
     let hello = exchange("redis", Direction::Out, 6379, &resp("HELLO 3"), "+OK\r\n");
     maker.mock(Scope::Startup, None, hello);
@@ -15,18 +15,18 @@ fn recording() -> Recording {
     maker.test(Attribution::Window, &[&calls[0]]);
     maker.test(Attribution::Candidate, &[&calls[1]]);
     maker.test(Attribution::Candidate, &[&calls[1]]);
-    let mut recording = maker.0;
-    recording.dir = "recordings/r".into();
-    recording.about.command = vec!["./server".into()];
-    recording.about.clock = "real".into();
-    recording.tests[1].tags.push("slow".into());
-    let at = Circumstance { at_ns: 1_500_000, ..Circumstance::default() };
-    recording.timing.insert("redis-0002".into(), at);
-    recording
+    maker.about.command = vec!["./server".into()];
+    maker.about.clock = "real".into();
+    maker.tests[1].tags.push("slow".into());
+    maker.timing.insert("redis-0002".into(), Circumstance { at_ns: 1_500_000, ..Circumstance::default() });
+    maker
 }
 
-fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
+/// What is shown of it.
+fn shown(show: impl FnOnce(&Recording) -> String) -> String {
+    let temp = tempfile::tempdir().unwrap();
+    let text = show(&recording().write(&temp.path().join("r")));
+    anstream::adapter::strip_str(&text).to_string().replace(temp.path().to_str().unwrap(), "recordings")
 }
 
 #[test]
@@ -41,9 +41,9 @@ fn the_list_names_every_test() {
   0003  GET /3  200, 1 call
 
 Before the first test
-  redis-0001  HELLO  to 127.0.0.1:6379, OK
+      0.000 ms  redis-0001  HELLO  to 127.0.0.1:6379, OK
 ";
-    assert_eq!(plain(&list(&recording())), expect);
+    assert_eq!(shown(|recording| list(recording).unwrap()), expect);
 }
 
 #[test]
@@ -68,11 +68,12 @@ Calls
       > args: [k, \"1\"]
       < reply: !simple OK
 ";
-    assert_eq!(plain(&one(&recording(), TestId(1)).unwrap()), expect);
-    let shared = plain(&one(&recording(), TestId(2)).unwrap());
+    let one = |number| shown(|recording| one(recording, TestId(number)).unwrap().unwrap_or_default());
+    assert_eq!(one(1), expect);
+    let shared = one(2);
     assert!(
         shared.contains("redis-0003  GET gone  to 127.0.0.1:6379, ERR no [one of the tests 0002, 0003]"),
         "{shared}"
     );
-    assert_eq!(one(&recording(), TestId(4)), None);
+    assert_eq!(one(4), "");
 }

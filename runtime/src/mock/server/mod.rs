@@ -16,6 +16,7 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use mio::Waker;
 
 use super::Mock;
+use crate::exit::{Exit, Failure};
 use poll::Loop;
 
 /// Tells where a connection of the app was meant to go, by the address that it comes from.
@@ -46,6 +47,12 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 #[error("the mock server has stopped")]
 pub struct Stopped;
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        Failure::new(Exit::Machine, stopped.to_string())
+    }
+}
 
 impl Server {
     /// Listens on 127.0.0.1 and, where there is one, on ::1.

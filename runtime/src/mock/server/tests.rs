@@ -15,7 +15,7 @@ use crate::rules::{Answer, Mocking, NoRules, Rules, View};
 
 fn serve(maker: &Maker, to: Option<SocketAddr>) -> Server {
     let rules: Arc<dyn Rules> = Arc::new(NoRules);
-    let book = Book::new(&maker.0, rules.as_ref()).unwrap();
+    let book = Book::new(maker.calls(), rules.clone()).unwrap();
     Server::start(Mock::new(rules, book), Box::new(move |_| to)).unwrap()
 }
 
@@ -57,7 +57,7 @@ fn passthrough_reaches_the_real_server_and_brings_back_its_answer() {
     let maker = Maker::default();
     let pass = |_: &View<'_>| Mocking { answer: Answer::Passthrough, ..Mocking::default() };
     let rules: Arc<dyn Rules> = Arc::new(HandRules { mocking: Some(Box::new(pass)), ..HandRules::default() });
-    let book = Book::new(&maker.0, rules.as_ref()).unwrap();
+    let book = Book::new(maker.calls(), rules.clone()).unwrap();
     let server = Server::start(Mock::new(rules, book), Box::new(move |_| Some(addr))).unwrap();
     let mut client = TcpStream::connect(server.addrs()[0]).unwrap();
     client.write_all(resp("GET a").as_bytes()).unwrap();

@@ -57,29 +57,30 @@ fn replay_gets_the_values_back_here_and_asks_for_them_elsewhere() {
     record(&dir, &state);
     let vault = fs::read_dir(state.join("secrets")).unwrap().next().unwrap().unwrap();
     assert_eq!(vault.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    let wire = |recording: &Recording| {
-        let request = recording.tests[0].exchange.request.as_ref().unwrap();
-        let bytes = crate::recording::wire_bytes(reel_protocols::by_name("http").unwrap(), request).unwrap();
+    let wire = |recording: &Recording, supplied: &[(String, Bytes)]| {
+        let mut exchange = recording.test(&recording.tests()[0]).unwrap().exchange;
+        secrets::fill(&mut exchange, supplied);
+        let protocol = reel_protocols::by_name("http").unwrap();
+        let bytes = crate::recording::wire_bytes(protocol, &exchange.request.unwrap()).unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     };
-    let mut recording = Recording::open(&dir).unwrap();
-    let supplied = secrets::supply(&mut recording, &[], &state).unwrap();
+    let recording = Recording::open(&dir).unwrap();
+    let supplied = secrets::supply(&recording, &[], &state).unwrap();
     assert_eq!(supplied.len(), 3);
-    let sent = wire(&recording);
+    let sent = wire(&recording, &supplied);
     for part in ["api_key=KEY-0123456789&x=1", "Bearer s3cret-token-value", "pw123"] {
         assert!(sent.contains(part), "{sent}");
     }
     // On another machine.
     let elsewhere = temp.path().join("elsewhere");
-    let mut recording = Recording::open(&dir).unwrap();
-    let error = secrets::supply(&mut recording, &[], &elsewhere).unwrap_err();
+    let error = secrets::supply(&recording, &[], &elsewhere).unwrap_err();
     assert!(error.to_string().contains("--secret ") && error.exit() == Exit::Usage, "{error}");
     let wrong = [("autorization".to_owned(), b"x".to_vec())];
-    let error = secrets::supply(&mut recording, &wrong, &elsewhere).unwrap_err();
+    let error = secrets::supply(&recording, &wrong, &elsewhere).unwrap_err();
     assert!(error.to_string().contains("it has authorization, body_password"), "{error}");
     let given = ["authorization", "body_password", "query_api_key"].map(|name| (name.to_owned(), b"given!".to_vec()));
-    secrets::supply(&mut recording, &given, &elsewhere).unwrap();
-    assert!(wire(&recording).contains("api_key=given!&x=1"));
+    let supplied = secrets::supply(&recording, &given, &elsewhere).unwrap();
+    assert!(wire(&recording, &supplied).contains("api_key=given!&x=1"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod parse;
 mod scalar;
 
 pub use emit::{document, inline};
-pub use parse::{Fault, MAX_DEPTH, MAX_FILE_LEN_BYTES, documents};
+pub use parse::{Fault, MAX_DEPTH, MAX_DOCUMENT_LEN_BYTES, documents, documents_from};
 pub use scalar::Scalar;
 
 /// A node of a document.

@@ -6,8 +6,8 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
 use super::{Kind, Node};
 
-/// The longest file that is read.
-pub const MAX_FILE_LEN_BYTES: u64 = 64 << 20;
+/// The longest document that is read.
+pub const MAX_DOCUMENT_LEN_BYTES: u64 = 64 << 20;
 /// The deepest nesting that is read or written.
 pub const MAX_DEPTH: usize = 200;
 
@@ -72,6 +72,32 @@ pub fn documents(text: &str) -> Result<Vec<Node>, Fault> {
         }
     }
     Ok(done)
+}
+
+/// Reads the documents of a part of a file, which begins at this line of it.
+///
+/// # Errors
+/// As for [`documents`].
+pub fn documents_from(text: &str, first_line: u32) -> Result<Vec<Node>, Fault> {
+    let before = first_line.saturating_sub(1);
+    let mut nodes = documents(text).map_err(|fault| Fault { line: fault.line.saturating_add(before), ..fault })?;
+    if before > 0 {
+        nodes.iter_mut().for_each(|node| move_down(node, before));
+    }
+    Ok(nodes)
+}
+
+/// Adds to the line of each node; a tree is no deeper than [`MAX_DEPTH`].
+fn move_down(node: &mut Node, lines: u32) {
+    node.line = node.line.saturating_add(lines);
+    match &mut node.kind {
+        Kind::Seq(items) => items.iter_mut().for_each(|item| move_down(item, lines)),
+        Kind::Map(pairs) => pairs.iter_mut().for_each(|(key, value)| {
+            move_down(key, lines);
+            move_down(value, lines);
+        }),
+        Kind::Plain(_) | Kind::Text(_) => {}
+    }
 }
 
 fn start(kind: Kind, anchor: usize, tag: Option<&saphyr_parser::Tag>, span: Span) -> Result<Node, Fault> {

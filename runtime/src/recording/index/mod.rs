@@ -1,0 +1,149 @@
+//! Where each document of a recording is, and what is asked of all of them at once (`.index`).
+//!
+//! The YAML files win: each is held against its size, time and, where these do not tell, its content whenever a recording is
+//! opened; those that changed are read anew, all of them where no index fits. So an index that is missing, damaged or of another
+//! version costs time and nothing else, and a folder that cannot be written to works without one.
+
+mod build;
+mod scan;
+mod stamp;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use build::{Builder, slug};
+use stamp::Fit;
+pub(super) use stamp::Hasher;
+pub use stamp::Stamped;
+
+use super::bodies::InFolder;
+use super::outline::{MockOutline, SecretPlace, TestOutline, TimingOutline};
+use super::{Error, layout};
+
+/// Everything that is known of a recording's documents without reading them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Index {
+    /// The YAML files but `recording.yaml`; places name them by their number here.
+    pub files: Vec<Stamped>,
+    /// The files of `bodies/`.
+    pub bodies: Vec<Stamped>,
+    /// By number.
+    pub tests: Vec<TestOutline>,
+    /// By protocol, then number.
+    pub mocks: Vec<MockOutline>,
+    /// By owner.
+    pub timing: Vec<TimingOutline>,
+    /// Where requests of mocks have redacted values; each place once a file.
+    pub secrets: Vec<SecretPlace>,
+}
+
+/// How long a recording may take to open before the user is told why.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A YAML file of the recording, as it is now.
+struct Present {
+    name: String,
+    path: PathBuf,
+    meta: Metadata,
+}
+
+impl Index {
+    /// Gives the index of the recording at `dir`: what is kept there as far as it fits, the rest from the YAML files. `tell` is called
+    /// once if that takes long.
+    pub(super) fn open(dir: &Path, tell: &mut dyn FnMut()) -> Result<Self, Error> {
+        let began = Instant::now();
+        let mut told = false;
+        let (kept, written_ns) = store::load(dir).unwrap_or_default();
+        let bodies: Vec<Fit> = kept.bodies.iter().map(|body| body_fit(dir, body, written_ns)).collect();
+        // Whoever reads a document reads its bodies: where one of those changed, which document it belongs to does not matter.
+        let kept = if bodies.contains(&Fit::No) { Index::default() } else { kept };
+        let known: HashMap<&str, (u32, &Stamped)> =
+            (0..).zip(&kept.files).map(|(at, file)| (&*file.name, (at, file))).collect();
+        let mut builder = Builder::default();
+        let (mut fitting, mut changed) = (HashMap::new(), Vec::new());
+        let mut is_same = written_ns > 0 && !bodies.iter().any(|fit| *fit != Fit::ByTime);
+        for file in present(dir)? {
+            let fit = |(at, old): &(u32, &Stamped)| (old.fit(&file.path, &file.meta, written_ns), *at, (*old).clone());
+            match known.get(file.name.as_str()).map(fit) {
+                None | Some((Fit::No, ..)) => changed.push(file),
+                Some((fit, at, old)) => {
+                    is_same &= fit == Fit::ByTime;
+                    let now = Stamped { changed_ns: stamp::changed_ns(&file.meta), ..old };
+                    fitting.insert(at, builder.file(now));
+                }
+            }
+        }
+        is_same &= changed.is_empty() && fitting.len() == kept.files.len();
+        builder.keep(kept, &fitting);
+        let bodies = InFolder::new(dir.join(layout::BODIES));
+        for file in &changed {
+            builder.read(&file.name, &file.path, &bodies)?;
+            if !told && began.elapsed() > PATIENCE {
+                told = true;
+                tell();
+            }
+        }
+        let index = builder.finish(dir)?;
+        if !is_same {
+            // A folder that cannot be written to is read anew each time.
+            let _ = index.save(dir);
+        }
+        Ok(index)
+    }
+
+    /// Writes the index into a recording, in one step, and what keeps it out of git.
+    pub(super) fn save(&self, dir: &Path) -> std::io::Result<()> {
+        store::save(dir, self)
+    }
+
+    /// Finds a mock.
+    pub fn position(&self, id: super::CallId) -> Option<usize> {
+        self.mocks.binary_search_by(|mock| mock.id.cmp(&id)).ok()
+    }
+}
+
+fn body_fit(dir: &Path, body: &Stamped, written_ns: i64) -> Fit {
+    let path = dir.join(&*body.name);
+    path.metadata().map_or(Fit::No, |meta| body.fit(&path, &meta, written_ns))
+}
+
+/// The YAML files of a recording in their order: tests, mocks, timing.
+fn present(dir: &Path) -> Result<Vec<Present>, Error> {
+    let mut found = Vec::new();
+    for folder in [layout::TESTS, layout::MOCKS] {
+        found.extend(files(dir, folder)?.into_iter().filter(|file| file.name.ends_with(".yaml")));
+    }
+    let path = dir.join(layout::TIMING);
+    if let Ok(meta) = path.metadata() {
+        found.push(Present { name: layout::TIMING.to_owned(), path, meta });
+    }
+    Ok(found)
+}
+
+/// The files of a folder, sorted; a folder that is missing has none.
+fn files(dir: &Path, folder: &str) -> Result<Vec<Present>, Error> {
+    let path = dir.join(folder);
+    let entries = match std::fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io(&path)(e)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io(&path))?;
+        let path = entry.path();
+        let meta = path.metadata().map_err(Error::io(&path))?;
+        if let Some(name) = entry.file_name().to_str().filter(|_| meta.is_file()) {
+            found.push(Present { name: format!("{folder}/{name}"), path, meta });
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
