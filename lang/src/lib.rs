@@ -17,6 +17,7 @@
 pub mod ast;
 pub mod check;
 pub mod diagnostic;
+pub mod doc;
 pub mod env;
 pub mod hir;
 pub mod parse;

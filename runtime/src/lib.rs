@@ -8,6 +8,7 @@ pub mod engine;
 pub mod exit;
 pub mod matching;
 pub mod mock;
+pub mod noise;
 pub mod output;
 pub mod record;
 pub mod recording;

@@ -10,7 +10,7 @@ use reel_lang::schema::Schema;
 use reel_lang::span::SourceMap;
 use reel_lang::ty::IntTy;
 
-/// The registered protocols, and nothing else.
+/// The registered protocols and functions, and nothing else.
 struct Protocols;
 
 impl Environment for Protocols {
@@ -22,8 +22,8 @@ impl Environment for Protocols {
         None
     }
 
-    fn function(&self, _name: &str) -> Option<&Function> {
-        None
+    fn function(&self, name: &str) -> Option<&Function> {
+        reel_compiler::builtins::function(name)
     }
 
     fn names(&self) -> Vec<&'static str> {

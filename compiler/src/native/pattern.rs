@@ -6,6 +6,7 @@
 
 use memchr::memmem::Finder;
 use reel_lang::hir::Pattern;
+use reel_lang::value::Value;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::View;
@@ -45,9 +46,13 @@ impl Matcher {
         }
     }
 
-    /// Whether a value is a text that matches.
+    /// Whether a value is a text that matches, or an address whose text does.
     pub fn matches(&self, value: View<'_>) -> bool {
-        value.bytes().is_some_and(|text| self.matches_bytes(text))
+        match value {
+            View::Str(text) => self.matches_bytes(text),
+            View::Value(Value::Ip(ip)) => self.matches_bytes(ip.to_string().as_bytes()),
+            _ => false,
+        }
     }
 
     /// Whether a text matches.
@@ -244,5 +249,8 @@ mod tests {
         let matcher = Matcher::new(&regex("a(?-u:.)b")).unwrap();
         assert!(matcher.matches(View::Str(b"a\xffb")));
         assert!(!matcher.matches(View::Int(1)) && !matcher.matches(View::Nil));
+        let local = Matcher::new(&regex("^127[.]")).unwrap();
+        assert!(local.matches(View::of(&Value::Ip([127, 0, 0, 1].into()))));
+        assert!(!local.matches(View::of(&Value::Ip([10, 0, 0, 1].into()))));
     }
 }

@@ -69,7 +69,7 @@ pub enum Conflict {
     Replayed(Vec<u8>),
 }
 
-/// Whether a value is a reading of a clock: an RFC 3339 or HTTP date, or seconds, milli-, micro- or nanoseconds since 1970
+/// Whether a value is a reading of a clock: an RFC 3339, ISO 8601, mail or HTTP date, or seconds, milli-, micro- or nanoseconds since 1970
 /// that lie between 2001 and 2100.
 pub fn is_clock_reading(value: &Value) -> bool {
     if let Some(text) = value.as_str() {
@@ -90,8 +90,9 @@ fn is_epoch(n: f64) -> bool {
 fn is_date(text: &str) -> bool {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let rfc3339 = shape.starts_with("0000-00-00") && (shape.len() == 10 || shape.get(11..16) == Some("00:00"));
-    let http = shape.contains(":00:00") && (shape.ends_with("GMT") || shape.contains(" 0000"));
-    rfc3339 || http
+    let compact = shape.starts_with("00000000T000000");
+    let mail = shape.contains(" 00:00:00 ");
+    rfc3339 || compact || mail
 }
 
 #[cfg(test)]
@@ -121,6 +122,8 @@ mod tests {
             (Value::Int(1_795_000_000), true),
             (Value::Int(1_795_000_000_123), true),
             (Value::from("8c5f1ab8-1d4e-4f7d-9c3f-0123456789ab"), false),
+            (Value::from("20261121T080000Z"), true),
+            (Value::from("Sat, 21 Nov 2026 08:00:00 UTC"), true),
             (Value::Int(42), false),
             (Value::from("ORD-20261121"), false),
         ] {

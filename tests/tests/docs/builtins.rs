@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use reel::exit::Exit;
+use reel::noise::Noise;
 use reel_compiler::builtins;
 use reel_lang::diagnostic::code;
 use reel_lang::env::{Function, Param, Places};
@@ -27,6 +28,17 @@ fn the_fields_of_messages_are_listed() -> Result<()> {
         agrees("docs/messages.md", &schema.protocol, &fields(schema)?)?;
     }
     Ok(())
+}
+
+#[test]
+fn the_noise_classes_are_listed() -> Result<()> {
+    let noise = Noise::load(&[])?;
+    let mut out = "| class | what is in it | example |\n|---|---|---|\n".to_owned();
+    for class in &noise.classes {
+        let examples: Vec<String> = class.doc.examples.iter().map(|example| format!("`{}`", cell(example))).collect();
+        writeln!(out, "| `{}` | {} | {} |", class.name, cell(&class.doc.text), examples.join(", "))?;
+    }
+    agrees("docs/rules.md", "noise", &out)
 }
 
 #[test]
