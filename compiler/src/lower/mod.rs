@@ -14,7 +14,7 @@ mod tables;
 pub(crate) mod walk;
 
 pub use kernel::{Attach, KernelModule, Options, Program, kernel};
-pub use native::{NativeAction, NativeClause, NativeModule, native};
+pub use native::{NativeAction, NativeClause, NativeModule, native, native_only};
 pub use tables::{EVENTS, START};
 
 pub(crate) use kernel::{Lower, Val, compare_op};

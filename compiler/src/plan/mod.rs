@@ -9,6 +9,7 @@ mod emit;
 pub mod filter;
 pub mod label;
 mod maps;
+pub mod source;
 mod text;
 
 use reel_lang::diagnostic::Diagnostic;

@@ -8,9 +8,13 @@ use clap::Parser;
 
 use reel_compiler::bpf;
 use reel_lang::check::Options;
+use reel_lang::diagnostic::Diagnostics;
+use reel_lang::hir;
 use reel_lang::span::SourceMap;
 
 use super::{Format, Outcome, sources};
+use crate::engine::past::{self, Past, Recorded};
+use crate::engine::source::Source;
 use crate::engine::{self, compile, environment::Machine, messages::Messages};
 use crate::exit::{Exit, Failure};
 
@@ -20,8 +24,11 @@ pub struct Args {
     #[arg(short = 'e', value_name = "PROG")]
     pub expression: Vec<String>,
     /// Start this command, in a cgroup of its own, and end with it.
-    #[arg(short = 'c', value_name = "CMD")]
+    #[arg(short = 'c', value_name = "CMD", group = "source")]
     pub command: Option<String>,
+    /// Take the messages from this recording, in the order of their time.
+    #[arg(long, value_name = "RECORDING", group = "source")]
+    pub from: Option<PathBuf>,
     /// Text for people, or JSON lines.
     #[arg(short = 'f', value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -71,30 +78,78 @@ pub fn run(args: Args) -> Outcome {
         return Err(Failure::new(Exit::Usage, "the script has no probe, so there is nothing to run")
             .remedy("write a clause, such as: begin { printf(\"hello\\n\"); }"));
     }
-    let kernel = compile::kernel(&program, &machine, &compile::kernel_options(), &bpf::Options::default())
-        .map_err(|faults| faults.failure(&sources))?;
-    let native = compile::native(&program, &kernel).map_err(|faults| faults.failure(&sources))?;
-    let messages = Messages::compile(&program, native)?;
-    if args.dry_run {
-        return Ok(Exit::Passed);
+    let source = source(&args);
+    compile::source(&program, &source.facts()).map_err(|faults| faults.failure(&sources))?;
+    let ready = Ready { args: &args, sources: &sources, program, warnings };
+    match &source {
+        Source::Recording(dir) => ready.past(|| Recorded::open(dir)),
+        Source::Command(_) | Source::Unnamed => ready.live(&machine),
     }
-    let out: Box<dyn Write> = match &args.output {
+}
+
+/// Where messages come from, by the options.
+fn source(args: &Args) -> Source {
+    match (&args.command, &args.from) {
+        (Some(command), _) => Source::Command(command.clone()),
+        (_, Some(dir)) => Source::Recording(dir.clone()),
+        _ => Source::Unnamed,
+    }
+}
+
+/// A program that was checked.
+struct Ready<'a> {
+    args: &'a Args,
+    sources: &'a SourceMap,
+    program: hir::Program,
+    warnings: Diagnostics,
+}
+
+impl Ready<'_> {
+    /// Runs in the kernel, and over live messages.
+    fn live(self, machine: &Machine) -> Outcome {
+        let Ready { args, sources, program, warnings } = self;
+        let kernel = compile::kernel(&program, machine, &compile::kernel_options(), &bpf::Options::default())
+            .map_err(|faults| faults.failure(sources))?;
+        let native = compile::native(&program, &kernel).map_err(|faults| faults.failure(sources))?;
+        let messages = Messages::compile(&program, native)?;
+        if args.dry_run {
+            return Ok(Exit::Passed);
+        }
+        engine::run::run(engine::run::Request {
+            sources,
+            program,
+            warnings,
+            kernel,
+            messages,
+            command: args.command.clone(),
+            out: output(args)?,
+            format: args.format,
+            is_quiet: args.quiet,
+        })
+    }
+
+    /// Runs over messages that are over.
+    fn past<P: Past>(self, open: impl FnOnce() -> Result<P, Failure>) -> Outcome {
+        let Ready { args, sources, program, warnings } = self;
+        let native = compile::native_only(&program).map_err(|faults| faults.failure(sources))?;
+        let Some(messages) = Messages::compile(&program, native)? else { return Ok(Exit::Passed) };
+        if args.dry_run {
+            return Ok(Exit::Passed);
+        }
+        let mut past = open()?;
+        let (out, format, is_quiet) = (output(args)?, args.format, args.quiet);
+        let request = past::Request { sources, program, warnings, messages, out, format, is_quiet };
+        past::run(request, &mut past)
+    }
+}
+
+fn output(args: &Args) -> Result<Box<dyn Write>, Failure> {
+    Ok(match &args.output {
         Some(path) => Box::new(BufWriter::new(
             File::create(path)
                 .map_err(|error| Failure::new(Exit::Usage, format!("cannot write {}: {error}", path.display())))?,
         )),
         None => Box::new(BufWriter::new(std::io::stdout())),
-    };
-    engine::run::run(engine::run::Request {
-        sources: &sources,
-        program,
-        warnings,
-        kernel,
-        messages,
-        command: args.command,
-        out,
-        format: args.format,
-        is_quiet: args.quiet,
     })
 }
 

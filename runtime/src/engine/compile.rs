@@ -6,6 +6,7 @@
 use reel_compiler::bpf::{self, Object};
 use reel_compiler::ir::Module;
 use reel_compiler::lower::{self, KernelModule, NativeModule};
+use reel_compiler::plan::source::Facts;
 use reel_lang::ast;
 use reel_lang::check::{self, Checked, Options};
 use reel_lang::diagnostic::render::{self, Colour};
@@ -92,6 +93,23 @@ pub fn native(program: &hir::Program, kernel: &Kernel) -> Result<NativeModule, F
     };
     let shared: Vec<Diagnostic> = program.maps.iter().filter(is_shared).map(fault).collect();
     if shared.is_empty() { Ok(module) } else { Err(faults(shared)) }
+}
+
+/// Finds out whether a program can run over a source of messages.
+///
+/// # Errors
+/// What it asks for that the source does not have.
+pub fn source(program: &hir::Program, facts: &Facts) -> Result<(), Faults> {
+    let list = reel_compiler::plan::source::faults(program, facts);
+    if list.is_empty() { Ok(()) } else { Err(faults(list)) }
+}
+
+/// Lowers a program that runs without a kernel.
+///
+/// # Errors
+/// What cannot run natively.
+pub fn native_only(program: &hir::Program) -> Result<NativeModule, Faults> {
+    lower::native_only(program).map_err(faults)
 }
 
 fn faults(list: Vec<Diagnostic>) -> Faults {

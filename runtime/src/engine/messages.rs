@@ -2,21 +2,26 @@
 //!
 //! A clause's predicate and body are native functions over the flat record; what they print and count goes through [`Host`].
 
+use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::Duration;
 
 use reel_compiler::ir::OutputId;
 use reel_compiler::jit::{Native, Record};
 use reel_compiler::lower::{NativeClause, NativeModule};
 use reel_compiler::native::maps::Cell as NativeCell;
 use reel_compiler::native::{Host, Maps};
+use reel_lang::env::{AttachPoint, ProbeKind};
 use reel_lang::hir::{self, Event, Header, MapId, MessageProbe};
 use reel_lang::schema::{Schema, Side, conn};
 use reel_lang::value::Value;
+use reel_probes::catalog;
 use reel_protocols::Message;
 use reel_protocols::conversation::Timed;
 use reel_protocols::record::Conn;
 
+use super::clock::Clock;
+use super::screen::Store;
 use crate::capture::connections::Moment;
 use crate::capture::conversations::Heard;
 use crate::exit::{Exit, Failure};
@@ -28,7 +33,25 @@ pub struct Messages {
     module: NativeModule,
     native: Native,
     probes: Vec<(MessageProbe, NativeClause)>,
+    moments: Vec<(When, NativeClause)>,
     state: State,
+}
+
+/// When a clause runs that waits for no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Begin,
+    End,
+    Every(Duration),
+}
+
+impl When {
+    fn of(point: &AttachPoint) -> When {
+        match point.kind {
+            ProbeKind::End => When::End,
+            _ => catalog::period(point).map_or(When::Begin, When::Every),
+        }
+    }
 }
 
 /// What running clauses change.
@@ -36,9 +59,7 @@ struct State {
     maps: Maps,
     emitted: Vec<(usize, Vec<Value>)>,
     outputs: Vec<reel_compiler::ir::Output>,
-    began: Instant,
-    /// The time of the message at hand: `CLOCK_MONOTONIC` nanoseconds.
-    now_ns: u64,
+    clock: Clock,
 }
 
 impl Messages {
@@ -47,32 +68,57 @@ impl Messages {
     /// # Errors
     /// A fault of ours: the checker has passed the program.
     pub fn compile(program: &hir::Program, module: NativeModule) -> Result<Option<Messages>, Failure> {
-        let probe = |clause: &NativeClause| {
-            let found = program.clauses.iter().find(|other| other.id == clause.clause)?;
-            match &found.header {
-                Header::Message(probe) => Some((probe.clone(), clause.clone())),
-                _ => None,
+        let (mut probes, mut moments) = (Vec::new(), Vec::new());
+        for clause in &module.clauses {
+            match program.clauses.iter().find(|other| other.id == clause.clause).map(|found| &found.header) {
+                Some(Header::Message(probe)) => probes.push((probe.clone(), clause.clone())),
+                Some(Header::Kernel(points)) => {
+                    moments.extend(points.iter().map(|point| (When::of(point), clause.clone())));
+                }
+                _ => {}
             }
-        };
-        let probes: Vec<_> = module.clauses.iter().filter_map(probe).collect();
-        if probes.is_empty() {
+        }
+        if probes.is_empty() && moments.is_empty() {
             return Ok(None);
         }
+        let clock = Clock::live();
         let native = Native::compile(&module.module)
             .map_err(|error| Failure::new(Exit::Machine, format!("cannot make native code: {error}")))?;
         let state = State {
             maps: Maps::new(&module.module.maps),
             emitted: Vec::new(),
             outputs: module.module.outputs.clone(),
-            began: Instant::now(),
-            now_ns: 0,
+            clock,
         };
-        Ok(Some(Messages { module, native, probes, state }))
+        Ok(Some(Messages { module, native, probes, moments, state }))
     }
 
     /// How many probes there are.
     pub fn count(&self) -> usize {
-        self.probes.len()
+        self.probes.len() + self.moments.len()
+    }
+
+    /// Whether there is a clause on messages, and not only on moments.
+    pub fn listens(&self) -> bool {
+        !self.probes.is_empty()
+    }
+
+    /// Sets the time that clauses see.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.state.clock = clock;
+    }
+
+    /// The clauses that run natively besides those on messages, by their index.
+    pub fn moments(&self) -> impl Iterator<Item = (usize, When)> + '_ {
+        self.moments.iter().enumerate().map(|(index, (when, _))| (index, *when))
+    }
+
+    /// Runs one of [`Messages::moments`], at a time.
+    pub fn moment(&mut self, index: usize, now_ns: u64) {
+        if let Some((_, clause)) = self.moments.get(index) {
+            self.state.clock.now_ns = now_ns;
+            run(&self.native, clause, &Record::new(), &mut self.state);
+        }
     }
 
     /// The outputs of the clauses.
@@ -102,7 +148,7 @@ impl Messages {
                 Event::Exchange => request.is_some() && response.is_some(),
             };
             let Some(last) = response.or(request).filter(|_| is_whole) else { continue };
-            self.state.now_ns = last.last_ns;
+            self.state.clock.now_ns = last.last_ns;
             let conn = conn_values(heard, probe.event, comm);
             let record = record(protocol.schema(), &conn, request.map(message), response.map(message));
             run(&self.native, clause, &record, &mut self.state);
@@ -143,6 +189,22 @@ impl Messages {
         if let Some(index) = self.map_index(id) {
             self.state.maps.zero(index);
         }
+    }
+}
+
+impl Store for Messages {
+    fn entries(&self, id: MapId) -> io::Result<Option<Vec<Entry>>> {
+        Ok(self.map(id))
+    }
+
+    fn clear(&mut self, id: MapId) -> io::Result<()> {
+        Messages::clear(self, id);
+        Ok(())
+    }
+
+    fn zero(&mut self, id: MapId) -> io::Result<()> {
+        Messages::zero(self, id);
+        Ok(())
     }
 }
 
@@ -221,8 +283,18 @@ impl Host for State {
 
     fn builtin(&mut self, name: &'static str) -> Value {
         match name {
-            "nsecs" => Value::from(self.now_ns),
-            "elapsed" => Value::from(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)),
+            "nsecs" => Value::from(self.clock.now_ns),
+            "elapsed" => Value::from(self.clock.elapsed_ns()),
+            _ => Value::Nil,
+        }
+    }
+
+    fn call(&mut self, name: &'static str, args: &[Value]) -> Value {
+        match (name, args) {
+            ("strftime", [Value::Str(format), time]) => {
+                let ns = time.as_int().unwrap_or(0);
+                Value::text(self.clock.date(&String::from_utf8_lossy(format), ns))
+            }
             _ => Value::Nil,
         }
     }

@@ -7,6 +7,7 @@ use reel_lang::hir::MapId;
 use reel_lang::ty::Ty;
 use reel_lang::value::Value;
 
+use super::clock::Clock;
 use crate::cli::Format;
 use crate::output::map::{Cut, Table};
 use crate::output::printf::{self, Piece};
@@ -28,6 +29,8 @@ pub struct Printer {
     out: Box<dyn Write>,
     format: Format,
     names: Box<dyn Names>,
+    /// The messages' time, where that is not now.
+    clock: Option<Clock>,
 }
 
 /// The outputs of one half of a program, with their format strings cut into pieces.
@@ -48,7 +51,12 @@ impl Outputs {
 impl Printer {
     /// Prints in a format.
     pub fn new(out: Box<dyn Write>, format: Format, names: Box<dyn Names>) -> Self {
-        Printer { out, format, names }
+        Printer { out, format, names, clock: None }
+    }
+
+    /// Sets the time that `time()` prints: that of messages of the past.
+    pub fn at(&mut self, clock: Clock) {
+        self.clock = Some(clock);
     }
 
     /// How many probes were attached, before anything else.
@@ -84,7 +92,10 @@ impl Printer {
                 }
             }
             OutputKind::Time(format) => {
-                let text = strftime::now(format);
+                let text = match &self.clock {
+                    Some(clock) => clock.date(format, i64::try_from(clock.now_ns).unwrap_or(i64::MAX)),
+                    None => strftime::now(format),
+                };
                 self.tagged("time", &text)?;
             }
             OutputKind::Printf(_) => self.formatted("printf", pieces, &typed(args))?,

@@ -8,21 +8,21 @@ use std::time::Duration;
 use reel_lang::diagnostic::Diagnostics;
 use reel_lang::hir::{self, MapId};
 use reel_lang::span::SourceMap;
-use reel_lang::value::Value;
 use reel_probes::ringbuf::POLL_INTERVAL;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::live::Live;
 use super::messages::Messages;
 use super::names::ProgramNames;
-use super::printer::{Effect, Outputs, Printer};
+use super::printer::Printer;
+use super::screen::{KERNEL, NATIVE, Screen, Store, cannot};
 use super::session::Session;
 use super::signals::Signals;
 use super::{compile, maps};
 use crate::app::{App, Home, Output};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
-use crate::output::map::{Cut, Table};
+use crate::output::map::Entry;
 
 /// A program to run and how to show what it says.
 pub struct Request<'a> {
@@ -51,21 +51,19 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
     let mut signals = Signals::take().map_err(|error| cannot("take over signals", &error))?;
     let session = Session::start(request.kernel, None, request.sources)?;
     let names = ProgramNames::new(session.probe_names().to_vec());
-    let outputs = [
-        Outputs::of(session.outputs()),
-        Outputs::of(request.messages.as_ref().map_or(&[], |messages| messages.outputs())),
-    ];
+    let native = request.messages.as_ref().map_or(&[][..], |messages| messages.outputs());
     let printer = Printer::new(request.out, request.format, Box::new(names));
+    let screen = Screen::new(printer, request.program, session.outputs(), native);
     let sources = request.sources;
-    let mut run = Run { session, live: None, outputs, printer, program: request.program, sources, exit: None };
-    run.session.begin(sources)?;
-    let count = run.session.attached() + request.messages.as_ref().map_or(0, Messages::count);
+    let mut run = Run { halves: Halves { session, live: None }, screen, sources };
+    run.halves.session.begin(sources)?;
+    let count = run.halves.session.attached() + request.messages.as_ref().map_or(0, Messages::count);
     let home = request.command.as_ref().map(|_| Home::make(Output::Own)).transpose()?;
     if let (Some(messages), Some(home)) = (request.messages, &home) {
-        run.live = Some(Live::start(home.cgroup(), messages)?);
+        run.halves.live = Some(Live::start(home.cgroup(), messages)?);
     }
     if !request.is_quiet {
-        run.printer.attached(count).map_err(|error| cannot("write", &error))?;
+        run.screen.attached(count)?;
     }
     notify_attached();
     run.take_events()?;
@@ -73,7 +71,7 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
         (Some(home), Some(command)) => Some(home.start(&shell(command), &[], &[])?),
         _ => None,
     };
-    if !run.session.is_over_after_begin() || app.is_some() {
+    if !run.halves.session.is_over_after_begin() || app.is_some() {
         run.wait(&mut signals, &mut app)?;
     }
     drop(app);
@@ -92,28 +90,55 @@ fn notify_attached() {
     }
 }
 
-/// The halves of a program, as indices of their outputs.
-const KERNEL: usize = 0;
-const NATIVE: usize = 1;
-
 struct Run<'a> {
+    halves: Halves,
+    screen: Screen,
+    sources: &'a SourceMap,
+}
+
+/// The two halves of a program at work.
+struct Halves {
     session: Session,
     live: Option<Live>,
-    outputs: [Outputs; 2],
-    printer: Printer,
-    program: hir::Program,
-    sources: &'a SourceMap,
-    /// What `exit()` said.
-    exit: Option<Exit>,
+}
+
+impl Store for Halves {
+    fn entries(&self, id: MapId) -> io::Result<Option<Vec<Entry>>> {
+        match (self.live.as_ref().and_then(|live| live.messages.map(id)), self.session.map(id)) {
+            (Some(entries), _) => Ok(Some(entries)),
+            (None, Some((def, kernel))) => maps::entries(def, kernel).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn clear(&mut self, id: MapId) -> io::Result<()> {
+        if let Some(live) = &mut self.live {
+            live.messages.clear(id);
+        }
+        self.session.map(id).map_or(Ok(()), |(_, map)| map.clear())
+    }
+
+    fn zero(&mut self, id: MapId) -> io::Result<()> {
+        if let Some(live) = &mut self.live {
+            live.messages.zero(id);
+        }
+        self.session.map(id).map_or(Ok(()), |(_, map)| maps::zero(map))
+    }
+
+    fn is_empty(&self, id: MapId) -> bool {
+        let kernel = self.session.map(id).is_none_or(|(_, map)| map.keys().is_ok_and(|keys| keys.is_empty()));
+        let native = self.live.as_ref().and_then(|live| live.messages.map(id)).is_none_or(|entries| entries.is_empty());
+        kernel && native
+    }
 }
 
 impl Run<'_> {
     /// Waits and works until something ends the run.
     fn wait(&mut self, signals: &mut Signals, app: &mut Option<App>) -> Result<(), Failure> {
-        while self.exit.is_none() {
-            let timeout = self.session.tick(self.sources)?;
+        while self.screen.exit.is_none() {
+            let timeout = self.halves.session.tick(self.sources)?;
             self.take_events()?;
-            if self.exit.is_some() {
+            if self.screen.exit.is_some() {
                 break;
             }
             self.sleep(timeout, signals, app.as_ref())?;
@@ -135,7 +160,7 @@ impl Run<'_> {
     /// Sleeps until an event, a signal, the command's end, or the timeout.
     fn sleep(&self, timeout: Option<Duration>, signals: &Signals, app: Option<&App>) -> Result<(), Failure> {
         // The capture program does not wake its reader for each event: that is what makes it cheap.
-        let polled = self.live.as_ref().map(|_| POLL_INTERVAL);
+        let polled = self.halves.live.as_ref().map(|_| POLL_INTERVAL);
         let timeout = [timeout, polled].into_iter().flatten().min().and_then(|timeout| timeout.try_into().ok());
         let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(4);
         for fd in signals.fds() {
@@ -144,14 +169,14 @@ impl Run<'_> {
         if let Some(app) = app {
             fds.push(PollFd::from_borrowed_fd(app.exit_fd(), PollFlags::IN));
         }
-        if let Some(ring) = self.session.ring() {
+        if let Some(ring) = self.halves.session.ring() {
             fds.push(PollFd::from_borrowed_fd(ring.as_fd(), PollFlags::IN));
         }
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(cannot("wait", &error.into())),
         }
-        if let Some(ring) = self.session.ring() {
+        if let Some(ring) = self.halves.session.ring() {
             ring.wait(Duration::ZERO).map_err(|error| cannot("wait", &error))?;
         }
         Ok(())
@@ -159,103 +184,28 @@ impl Run<'_> {
 
     /// Prints what both halves have emitted.
     fn take_events(&mut self) -> Result<(), Failure> {
-        let kernel = self.session.events();
-        self.emit_all(KERNEL, kernel)?;
-        if let Some(live) = &mut self.live {
+        let kernel = self.halves.session.events();
+        self.screen.emit_all(KERNEL, kernel, &mut self.halves)?;
+        if let Some(live) = &mut self.halves.live {
             live.take();
             let native = live.messages.events();
-            self.emit_all(NATIVE, native)?;
+            self.screen.emit_all(NATIVE, native, &mut self.halves)?;
         }
-        self.printer.flush().map_err(|error| cannot("write", &error))
-    }
-
-    fn emit_all(&mut self, half: usize, events: Vec<(usize, Vec<Value>)>) -> Result<(), Failure> {
-        for (index, args) in events {
-            if self.exit.is_some() {
-                break;
-            }
-            self.emit(half, index, args).map_err(|error| cannot("write", &error))?;
-        }
-        Ok(())
-    }
-
-    fn emit(&mut self, half: usize, index: usize, args: Vec<Value>) -> io::Result<()> {
-        match self.printer.emit(&self.outputs[half], index, args)? {
-            Effect::None => {}
-            Effect::Exit(code) => self.exit = Some(Exit::Code(code)),
-            Effect::PrintMap(map, cut) => self.print_map(map, cut)?,
-            Effect::ClearMap(id) => {
-                self.session.map(id).map_or(Ok(()), |(_, map)| map.clear())?;
-                if let Some(live) = &mut self.live {
-                    live.messages.clear(id);
-                }
-            }
-            Effect::ZeroMap(id) => {
-                self.session.map(id).map_or(Ok(()), |(_, map)| maps::zero(map))?;
-                if let Some(live) = &mut self.live {
-                    live.messages.zero(id);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn print_map(&mut self, id: MapId, cut: Cut) -> io::Result<()> {
-        let Some(map) = self.program.maps.iter().find(|map| map.id == id) else { return Ok(()) };
-        let entries = match (self.session.map(id), self.live.as_ref().and_then(|live| live.messages.map(id))) {
-            (_, Some(entries)) => entries,
-            (Some((def, kernel)), None) => maps::entries(def, kernel)?,
-            (None, None) => return Ok(()),
-        };
-        self.printer.map(Table { name: &map.name, keys: &map.keys, value: &map.value, entries }, cut)
+        self.screen.flush()
     }
 
     /// Detaches, runs `end`, prints the maps, and tells what was lost.
     fn finish(mut self) -> Result<Exit, Failure> {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = &mut self.halves.live {
             live.finish();
         }
-        self.session.detach();
-        let asked = self.exit.take();
+        self.halves.session.detach();
+        let asked = self.screen.exit.take();
         self.take_events()?;
-        self.session.end(self.sources)?;
+        self.halves.session.end(self.sources)?;
         self.take_events()?;
-        if self.program.config.print_maps_on_exit {
-            self.print_maps().map_err(|error| cannot("write", &error))?;
-        }
-        let lost = self.session.lost_events() + self.live.as_ref().map_or(0, Live::lost);
-        if lost > 0 {
-            self.printer.lost(lost).map_err(|error| cannot("write", &error))?;
-        }
-        self.printer.flush().map_err(|error| cannot("write", &error))?;
-        Ok(asked.or(self.exit).unwrap_or(Exit::Passed))
-    }
-
-    /// Every map that is not empty, a blank line before each.
-    fn print_maps(&mut self) -> io::Result<()> {
-        let ids: Vec<MapId> = self.program.maps.iter().map(|map| map.id).collect();
-        let mut printed = false;
-        for id in ids {
-            if !self.is_empty(id) {
-                self.printer.blank()?;
-                self.print_map(id, Cut::default())?;
-                printed = true;
-            }
-        }
-        if printed { self.printer.blank() } else { Ok(()) }
-    }
-
-    fn is_empty(&self, id: MapId) -> bool {
-        let kernel = self.session.map(id).is_none_or(|(_, map)| map.keys().is_ok_and(|keys| keys.is_empty()));
-        let native = self.live.as_ref().and_then(|live| live.messages.map(id)).is_none_or(|entries| entries.is_empty());
-        kernel && native
-    }
-}
-
-/// A reader that has gone (`| head`) ends the run without a word.
-fn cannot(what: &str, error: &io::Error) -> Failure {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::new(Exit::Passed, ""),
-        _ => Failure::new(Exit::Machine, format!("cannot {what}: {error}")),
+        let lost = self.halves.session.lost_events() + self.halves.live.as_ref().map_or(0, Live::lost);
+        self.screen.finish(lost, &self.halves)?;
+        Ok(asked.or(self.screen.exit).unwrap_or(Exit::Passed))
     }
 }

@@ -23,6 +23,14 @@ pub fn since_boot(format: &str, monotonic_ns: i64) -> String {
     at(format, unix_ns.saturating_sub(now_ns).saturating_add(monotonic_ns))
 }
 
+/// A time in nanoseconds of a day that is not known.
+pub fn since_midnight(format: &str, ns: i64) -> String {
+    match Timestamp::from_nanosecond(i128::from(ns)) {
+        Ok(time) => render(format, &time.to_zoned(jiff::tz::TimeZone::UTC)),
+        Err(_) => ns.to_string(),
+    }
+}
+
 fn render(format: &str, time: &Zoned) -> String {
     strtime::format(format, time).unwrap_or_else(|_| format.to_owned())
 }
@@ -35,5 +43,6 @@ mod tests {
     fn a_time_is_formatted_and_a_bad_format_is_shown() {
         assert_eq!(at("%Y", 0).len(), 4);
         assert_eq!(now("%"), "%");
+        assert_eq!(since_midnight("%H:%M:%S.%3f", 61_500_000_000), "00:01:01.500");
     }
 }

@@ -24,7 +24,7 @@ use crate::ir::{self, Block, Inst, Module, Reg, RegTy, Terminator};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NativeModule {
     pub module: Module,
-    /// One for each message probe and rule, in file order.
+    /// One for each clause that runs natively, in file order.
     pub clauses: Vec<NativeClause>,
     /// The function of each noise class, by `NoiseId`.
     pub noise: Vec<u32>,
@@ -58,6 +58,19 @@ pub struct NativeAction {
 /// # Errors
 /// A diagnostic for each part that cannot be lowered.
 pub fn native(program: &hir::Program) -> Result<NativeModule, Vec<Diagnostic>> {
+    clauses(program, |clause| !matches!(clause.header, Header::Kernel(_)))
+}
+
+/// Lowers a whole program, `begin`, `end` and `interval` too: it runs without a kernel. [`crate::plan::source::faults`] has found that
+/// it can.
+///
+/// # Errors
+/// As for [`native`].
+pub fn native_only(program: &hir::Program) -> Result<NativeModule, Vec<Diagnostic>> {
+    clauses(program, |_| true)
+}
+
+fn clauses(program: &hir::Program, is_native: impl Fn(&hir::Clause) -> bool) -> Result<NativeModule, Vec<Diagnostic>> {
     let shapes = Shapes::infer(program, std::iter::empty());
     let mut module = Tables::default();
     let mut faults = Vec::new();
@@ -71,7 +84,7 @@ pub fn native(program: &hir::Program) -> Result<NativeModule, Vec<Diagnostic>> {
     }
     let mut clauses = Vec::new();
     for clause in &program.clauses {
-        if matches!(clause.header, Header::Kernel(_)) {
+        if !is_native(clause) {
             continue;
         }
         let mut unit = Unit { program, shapes: &shapes, tables: &mut module };

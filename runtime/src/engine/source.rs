@@ -1,0 +1,29 @@
+//! Where the messages of a run come from.
+//!
+//! Whatever the source, its exchanges run through the same clauses ([`super::messages`]). A live source goes on until something ends
+//! it and shares its run with kernel probes ([`super::run`]); one of the past has an end, and a time of its own ([`super::past`]).
+
+use std::path::PathBuf;
+
+use reel_compiler::plan::source::Facts;
+
+/// A source of messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A command that is started, in a cgroup of its own.
+    Command(String),
+    /// A recording's folder.
+    Recording(PathBuf),
+    /// None was named.
+    Unnamed,
+}
+
+impl Source {
+    /// What the source can tell.
+    pub fn facts(&self) -> Facts {
+        match self {
+            Source::Command(_) | Source::Unnamed => Facts { name: "a live capture", is_past: false, unknown: &[] },
+            Source::Recording(_) => Facts { name: "a recording", is_past: true, unknown: &[] },
+        }
+    }
+}
