@@ -38,7 +38,7 @@ pub(super) fn is_action(name: &str) -> bool {
 }
 
 /// The actions of a stage.
-pub(super) fn names(stage: Stage) -> Vec<&'static str> {
+pub fn names(stage: Stage) -> Vec<&'static str> {
     ACTIONS.iter().filter(|(_, s, ..)| *s == stage).map(|(name, ..)| *name).collect()
 }
 

@@ -39,6 +39,8 @@ mod shadow;
 mod stmt;
 mod types;
 
+pub use actions::names as actions;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::ast;
@@ -99,7 +101,8 @@ pub fn check(programs: &[ast::Program], env: &dyn Environment, options: &Options
     }
     checker.finish_maps(&mut program);
     diagnostics.extend(checker.diagnostics.iter().cloned());
-    shadow::warn(&program, &mut diagnostics);
+    let stdlib = programs.get(..options.stdlib_programs).unwrap_or(programs);
+    shadow::warn(&program, stdlib, &mut diagnostics);
     Checked { program: (!diagnostics.has_errors()).then_some(program), diagnostics }
 }
 

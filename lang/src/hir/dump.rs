@@ -177,7 +177,7 @@ fn list(exprs: &[Expr], between: &str) -> String {
 }
 
 /// An expression on one line.
-fn expr(value: &Expr) -> String {
+pub(crate) fn expr(value: &Expr) -> String {
     let ty = &value.ty;
     match &value.kind {
         ExprKind::Int(n) => format!("{n}:{ty}"),
