@@ -9,7 +9,12 @@ use reel_lang::hir::Expr;
 
 pub(super) fn values() -> Vec<Builtin> {
     vec![
-        value("nsecs", U64, Places::BOTH, "Nanoseconds since boot, sleep not counted; over messages of the past, their time."),
+        value(
+            "nsecs",
+            U64,
+            Places::BOTH,
+            "Nanoseconds since boot, sleep not counted; over messages of the past, their time.",
+        ),
         value("elapsed", U64, Places::BOTH, "Nanoseconds since the program started."),
         value("jiffies", U64, Places::KERNEL, "The kernel's tick count since boot."),
     ]

@@ -15,11 +15,12 @@ use crate::capture::connections::{ConnId, Ends, Moment};
 use crate::capture::conversations::Heard;
 use crate::engine::clock::{Clock, Zero};
 use crate::exit::{Exit, Failure};
-use crate::recording::{Circumstance, Exchange, Recording};
+use crate::recording::{Circumstance, Exchange, Owner, Recording};
 
-/// A recording that is told from its start to its end.
+/// A recording that is told from its start to its end. Only the order is held; each exchange is read when it is its turn.
 pub struct Recorded {
-    told: std::vec::IntoIter<(u64, Told)>,
+    recording: Recording,
+    order: std::vec::IntoIter<(u64, Owner)>,
 }
 
 impl Recorded {
@@ -28,13 +29,34 @@ impl Recorded {
     /// # Errors
     /// It is incomplete or damaged, or does not say when an exchange took place.
     pub fn open(dir: &Path) -> Result<Recorded, Failure> {
-        let mut told = Vec::new();
-        for (name, exchange, at) in exchanges(dir)? {
-            let at = at.ok_or_else(|| untimed(dir, &name))?;
-            told.extend(tell(exchange, at, || untimed(dir, &name))?);
+        let recording = Recording::open(dir)?;
+        let tests = recording.tests().iter().map(|test| Owner::Test(test.id));
+        // A connection that was refused said nothing.
+        let spoken = recording.mocks().iter().filter(|mock| mock.has_request || mock.has_response);
+        let mocks = spoken.map(|mock| Owner::Mock(mock.id));
+        let mut order = Vec::new();
+        for owner in tests.chain(mocks) {
+            let at = recording.timing(owner)?.filter(|at| at.peer.is_some()).ok_or_else(|| untimed(dir, owner))?;
+            order.push((at.at_ns.saturating_add(at.latency_ns.unwrap_or(0)), owner));
         }
-        told.sort_by_key(|(ended_ns, _)| *ended_ns);
-        Ok(Recorded { told: told.into_iter() })
+        order.sort_by_key(|(ended_ns, _)| *ended_ns);
+        Ok(Recorded { recording, order: order.into_iter() })
+    }
+
+    /// Reads what was exchanged.
+    fn exchange(&self, owner: Owner) -> Result<Option<Exchange>, Failure> {
+        let recording = &self.recording;
+        Ok(match owner {
+            Owner::Test(id) => match recording.tests().binary_search_by_key(&id, |test| test.id) {
+                Ok(at) => {
+                    recording.tests().get(at).map(|test| recording.test(test)).transpose()?.map(|test| test.exchange)
+                }
+                Err(_) => None,
+            },
+            Owner::Mock(id) => {
+                recording.find(id).map(|mock| recording.mock(mock)).transpose()?.map(|mock| mock.exchange)
+            }
+        })
     }
 }
 
@@ -44,10 +66,13 @@ impl Past for Recorded {
     }
 
     fn step(&mut self, told: &mut VecDeque<Told>) -> Result<Option<u64>, Failure> {
-        Ok(self.told.next().map(|(ended_ns, one)| {
-            told.push_back(one);
-            ended_ns
-        }))
+        let Some((ended_ns, owner)) = self.order.next() else { return Ok(None) };
+        let untimed = || untimed(&self.recording.dir, owner);
+        let at = self.recording.timing(owner)?.ok_or_else(untimed)?;
+        if let Some(exchange) = self.exchange(owner)? {
+            told.extend(tell(exchange, at, untimed)?);
+        }
+        Ok(Some(ended_ns))
     }
 
     fn notes(&self) -> Vec<String> {
@@ -55,21 +80,7 @@ impl Past for Recorded {
     }
 }
 
-/// Every exchange of a recording with its name and circumstance.
-fn exchanges(dir: &Path) -> Result<Vec<(String, Exchange, Option<Circumstance>)>, Failure> {
-    let Recording { tests, mocks, mut timing, .. } = Recording::open(dir)?;
-    let tests = tests.into_iter().map(|test| (format!("test-{}", test.id), test.exchange));
-    let mocks = mocks.into_iter().map(|mock| (mock.id.to_string(), mock.exchange));
-    Ok(tests
-        .chain(mocks)
-        .map(|(name, exchange)| {
-            let at = timing.remove(&name);
-            (name, exchange, at)
-        })
-        .collect())
-}
-
-fn untimed(dir: &Path, name: &str) -> Failure {
+fn untimed(dir: &Path, name: Owner) -> Failure {
     Failure::new(
         Exit::Recording,
         format!("{}: timing.yaml does not say when, and with whom, {name} took place", dir.display()),
@@ -77,8 +88,8 @@ fn untimed(dir: &Path, name: &str) -> Failure {
     .remedy("take timing.yaml from where the recording came from, or record again")
 }
 
-/// An exchange as a capture would have heard it, with the time of its end; none of a connection that was refused.
-fn tell(exchange: Exchange, at: Circumstance, untimed: impl Fn() -> Failure) -> Result<Option<(u64, Told)>, Failure> {
+/// An exchange as a capture would have heard it; none of a connection that was refused.
+fn tell(exchange: Exchange, at: Circumstance, untimed: impl Fn() -> Failure) -> Result<Option<Told>, Failure> {
     let Some(protocol) = reel_protocols::by_name(&exchange.protocol) else { return Ok(None) };
     if exchange.request.is_none() && exchange.response.is_none() {
         return Ok(None);
@@ -101,5 +112,5 @@ fn tell(exchange: Exchange, at: Circumstance, untimed: impl Fn() -> Failure) -> 
             fault: None,
         },
     };
-    Ok(Some((ended_ns, Told { heard, comm: at.comm })))
+    Ok(Some(Told { heard, comm: at.comm }))
 }
