@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitStatus;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use reel_compiler::bpf;
@@ -31,7 +32,6 @@ const INET: u32 = 2;
 pub struct Sandbox {
     app: App,
     session: Session,
-    destinations: Destinations,
 }
 
 /// What ended the wait for the app.
@@ -71,11 +71,17 @@ impl Destinations {
 }
 
 impl Sandbox {
-    /// Starts an app whose connections go to `mock_port` on 127.0.0.1 and ::1.
+    /// Starts an app whose connections go to `mock_port` on 127.0.0.1 and ::1. `destinations` is set before the app runs: it may connect
+    /// at once.
     ///
     /// # Errors
     /// What this machine cannot do, or why the command does not start.
-    pub fn start(command: &[OsString], env: &[(String, OsString)], mock_port: u16) -> Result<Sandbox, Failure> {
+    pub fn start(
+        command: &[OsString],
+        env: &[(String, OsString)],
+        mock_port: u16,
+        destinations: &OnceLock<Destinations>,
+    ) -> Result<Sandbox, Failure> {
         let home = Home::make(Output::Stderr)?;
         let network_order = u32::from(mock_port.to_be());
         let parameters = vec![home.cgroup().id().to_string(), network_order.to_string()];
@@ -86,13 +92,9 @@ impl Sandbox {
         let by_port = session
             .kernel_map("by_port")
             .ok_or_else(|| Failure::new(Exit::Machine, "the replay program has no map of destinations"))?;
+        let _ = destinations.set(Destinations { by_port });
         let app = home.start(command, env, &session.links())?;
-        Ok(Sandbox { app, session, destinations: Destinations { by_port } })
-    }
-
-    /// Where connections were meant to go.
-    pub fn destinations(&self) -> Destinations {
-        self.destinations.clone()
+        Ok(Sandbox { app, session })
     }
 
     /// Waits until the app listens, as the kernel tells it.
