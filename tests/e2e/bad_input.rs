@@ -212,3 +212,19 @@ fn an_existing_recording_is_not_overwritten() {
     let ran = Ran::of(record.arg(recorded.folder.path().join("recording")).args(["--", "true"]));
     ran.exits(2).says("exists already").says("--force");
 }
+
+#[test]
+fn a_place_where_no_recording_can_be_written() {
+    let folder = folder();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    // Neither below a file nor in a file system of the kernel.
+    for place in [file.join("recording").as_path(), Path::new("/proc/reel/recording")] {
+        let ran = Ran::of(reel(["record", "-o"]).arg(place).args(["--", "sleep", "60"])).exits(2);
+        ran.says("no recording can be written there").says("name a folder that can be written to with `-o DIR`");
+    }
+    // What is missing above it is made.
+    let deep = folder.path().join("a/b/recording");
+    let ran = Ran::of(reel(["record", "-o"]).arg(&deep).args(["--", "false"])).exits(5);
+    ran.says("the app ended before it listened");
+}

@@ -131,9 +131,9 @@ fn guard(args: &[std::ffi::OsString]) -> u8 {
     u8::try_from(reel_probes::guard::guard_main(args)).unwrap_or(u8::MAX)
 }
 
-/// Prints what a command is asked for. A reader that has gone away has seen enough.
+/// Prints what a command is asked for, in colours on a terminal. A reader that has gone away has seen enough.
 fn print(text: &str) -> Outcome {
-    let mut out = std::io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Machine, format!("cannot write to standard output: {error}")))

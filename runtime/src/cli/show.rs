@@ -33,6 +33,5 @@ pub fn run(args: Args) -> Outcome {
                 .remedy("`reel show DIR` lists them")
         })?,
     };
-    anstream::print!("{text}");
-    Ok(Exit::Passed)
+    super::print(&text)
 }

@@ -29,6 +29,9 @@ pub enum Error {
     /// The directory holds something else, which would be lost.
     #[error("{}: the directory is not a recording; choose another, or empty it", dir.display())]
     Occupied { dir: PathBuf },
+    /// A recording cannot be made at that place: the command line names the wrong one.
+    #[error("{}: no recording can be written there: {source}", path.display())]
+    Unwritable { path: PathBuf, source: std::io::Error },
     /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
@@ -51,14 +54,33 @@ impl Error {
             }
             Error::NotARecording { .. }
             | Error::Occupied { .. }
+            | Error::Unwritable { .. }
             | Error::SecretMissing { .. }
             | Error::SecretUnknown { .. } => Exit::Usage,
             Error::Io { .. } => Exit::Machine,
         }
     }
 
+    /// What to do, where the message alone does not say it.
+    fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Error::NotARecording { .. } => {
+                Some("name the folder that has recording.yaml, or make one with `reel record -o DIR -- CMD`")
+            }
+            Error::Unwritable { .. } => Some("name a folder that can be written to with `-o DIR`"),
+            Error::Damaged { .. } => Some("undo the edit, take the file from version control, or record again"),
+            Error::Incomplete { .. } => Some("record again"),
+            _ => None,
+        }
+    }
+
     pub(super) fn at(file: &Path, fault: Fault) -> Self {
         Error::Damaged { file: file.to_owned(), line: fault.line, reason: fault.reason }
+    }
+
+    pub(super) fn unwritable(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Error::Unwritable { path, source }
     }
 
     pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
@@ -69,6 +91,10 @@ impl Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure::new(error.exit(), error.to_string())
+        let failure = Failure::new(error.exit(), error.to_string());
+        match error.remedy() {
+            Some(remedy) => failure.remedy(remedy),
+            None => failure,
+        }
     }
 }

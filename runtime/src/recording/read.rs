@@ -213,6 +213,7 @@ fn why_not_here(dir: &Path) -> Error {
         return Error::Incomplete { dir: dir.to_owned(), reason };
     }
     let reason = match dir.metadata() {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => "there is no such folder".to_owned(),
         Err(e) => e.to_string(),
         Ok(meta) if !meta.is_dir() => "a recording is a folder, this is a file".to_owned(),
         Ok(_) => "no recording is here: there is no recording.yaml".to_owned(),

@@ -86,17 +86,17 @@ impl Writer {
     /// Starts a recording that will be `dir`. An older recording there stays until this one is finished.
     ///
     /// # Errors
-    /// [`Error::Occupied`] where the folder holds something else, or another recorder is at work there.
+    /// [`Error::Occupied`] where the folder holds something else, or another recorder is at work there; [`Error::Unwritable`].
     pub fn create(dir: &Path, about: About) -> Result<Self, Error> {
-        if holds_something_else(dir).map_err(Error::io(dir))? {
+        if holds_something_else(dir).map_err(Error::unwritable(dir))? {
             return Err(Error::Occupied { dir: dir.to_owned() });
         }
         let partial = layout::partial(dir);
         remove_abandoned(&partial)?;
-        fs::create_dir_all(partial.join(layout::TESTS)).map_err(Error::io(&partial))?;
-        fs::create_dir_all(partial.join(layout::MOCKS)).map_err(Error::io(&partial))?;
+        fs::create_dir_all(partial.join(layout::TESTS)).map_err(Error::unwritable(dir))?;
+        fs::create_dir_all(partial.join(layout::MOCKS)).map_err(Error::unwritable(dir))?;
         let head = partial.join(layout::HEAD);
-        let lock = File::create(&head).map_err(Error::io(&head))?;
+        let lock = File::create(&head).map_err(Error::unwritable(dir))?;
         lock.try_lock().map_err(|_| Error::Occupied { dir: partial.clone() })?;
         let bodies = InFolder::new(partial.join(layout::BODIES));
         let writer = Writer {
