@@ -15,6 +15,9 @@ use crate::record::session::{self, Request};
 use crate::recording::{Redactor, Vault, secrets};
 use crate::rules::{self, selection::Selector};
 
+/// Recorded exchanges stay in memory until the recording ends.
+const DEFAULT_MEMORY_MIB: u32 = 1024;
+
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  \
     reel record -- ./server                                    until Ctrl-C\n  \
@@ -45,6 +48,9 @@ pub struct Args {
     /// How traffic is read; by default the best way that this kernel allows (`reel doctor` says which).
     #[arg(long, value_enum, value_name = "WAY")]
     pub through: Option<Through>,
+    /// How much of what was exchanged may be in memory; the recording ends there.
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY_MIB, value_parser = clap::value_parser!(u32).range(1..))]
+    pub memory_mib: u32,
     /// The app and its arguments.
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,
@@ -69,6 +75,7 @@ pub fn run(args: Args) -> Outcome {
         output: args.output,
         drive: args.drive,
         listen_timeout: Duration::from_secs(args.listen_timeout),
+        memory_len_bytes: (args.memory_mib as usize) << 20,
         capture: Settings {
             ring_len_bytes: args.ring_mib.next_power_of_two() << 20,
             filters: rules.filters().clone(),

@@ -1,7 +1,7 @@
 //! What a capture has told, kept until the recording ends: only then is it certain whose request a call belongs to.
 //!
 //! Bytes that no decoder understood, holes, and connections whose first bytes are TLS are counted: each makes the recording
-//! incomplete, by name.
+//! incomplete, by name. What is kept has a limit (`--memory-mib`), at which the recording ends.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use reel_protocols::conversation::{Config, Exchange};
 use crate::capture::connections::{ConnId, Ends, Moment, Sink};
 use crate::capture::conversations::{Conversations, Heard};
 use crate::capture::stream::Piece;
+use crate::recording::message_len_bytes;
 
 /// An exchange with where it happened.
 #[derive(Debug)]
@@ -47,12 +48,13 @@ pub struct Collected {
 pub struct Collector {
     conversations: Conversations,
     collected: Collected,
+    len_bytes: usize,
 }
 
 impl Collector {
     /// Starts with no connection.
     pub fn new(config: Arc<Config>) -> Self {
-        Collector { conversations: Conversations::new(config), collected: Collected::default() }
+        Collector { conversations: Conversations::new(config), collected: Collected::default(), len_bytes: 0 }
     }
 
     /// The first address on which the app listens.
@@ -63,6 +65,12 @@ impl Collector {
     /// How many exchanges are complete, for progress.
     pub fn exchange_count(&self) -> usize {
         self.collected.exchanges.len()
+    }
+
+    /// What the exchanges so far take in memory. They stay there until the end: only then is it known whose each is, and until its
+    /// secrets are taken out nothing of it may reach the disk.
+    pub fn len_bytes(&self) -> usize {
+        self.len_bytes
     }
 
     /// Bytes so far that no decoder understood, of connections that have ended.
@@ -85,6 +93,9 @@ impl Collector {
 
     fn keep(&mut self) {
         while let Some(Heard { conn, ends, exchange }) = self.conversations.next_heard() {
+            let messages = exchange.request.iter().chain(&exchange.interim).chain(&exchange.response);
+            self.len_bytes +=
+                size_of::<Captured>() + messages.map(|timed| message_len_bytes(&timed.message)).sum::<usize>();
             self.collected.exchanges.push(Captured { conn, ends, exchange, closed_by_server: false });
         }
     }

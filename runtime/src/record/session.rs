@@ -35,6 +35,8 @@ pub struct Request {
     /// A shell command that is started as soon as the app listens; its end ends the recording.
     pub drive: Option<String>,
     pub listen_timeout: Duration,
+    /// What the exchanges may take in memory, in bytes: at this size the recording ends.
+    pub memory_len_bytes: usize,
     pub capture: Settings,
 }
 
@@ -104,7 +106,7 @@ fn verdict(reason: &Reason, written: &Written, losses: &Losses) -> Exit {
     if matches!(reason, Reason::DriverFailed(_)) || written.tests == 0 {
         causes.push(Exit::Usage);
     }
-    if !losses.is_none() {
+    if !losses.is_none() || matches!(reason, Reason::Full(_)) {
         causes.push(Exit::Recording);
     }
     Exit::worst(&causes)
@@ -116,12 +118,20 @@ enum Reason {
     AppEnded,
     DriverEnded,
     DriverFailed(ExitStatus),
+    /// The memory that exchanges may take is taken: so many bytes.
+    Full(usize),
 }
 
 impl Reason {
-    /// A driver that failed is told last, when everything is written.
+    /// A driver that failed, or too much traffic, is told last, when everything is written.
     fn explain(&self) -> Result<(), Failure> {
         match self {
+            Reason::Full(limit) => {
+                let limit = format!("the recording has ended: what it holds in memory has reached {} MiB", limit >> 20);
+                Err(Failure::new(Exit::Recording, limit).remedy(
+                    "the recording is complete up to there; give it more with --memory-mib, or leave connections out with a capture rule on their address or port",
+                ))
+            }
             Reason::DriverFailed(status) => {
                 Err(Failure::new(Exit::Usage, format!("the command of --drive failed: {status}"))
                     .remedy("the recording is complete up to there"))
@@ -152,6 +162,9 @@ impl Session<'_> {
             select! {
                 recv(batches) -> batch => {
                     if let Ok(batch) = batch { state.take(&batch) }
+                    if state.collector.len_bytes() > self.request.memory_len_bytes {
+                        return Ok(Reason::Full(self.request.memory_len_bytes));
+                    }
                     if !listening && let Some(address) = state.listener() {
                         listening = true;
                         driver_ended = self.drive(address)?;
@@ -215,7 +228,7 @@ impl Session<'_> {
     /// Ends the app and the driver, and takes every event that is left.
     fn close(mut self, reason: &Reason, state: &mut State) -> Result<Option<ExitStatus>, Failure> {
         if let Some(driver) = &mut self.driver
-            && matches!(reason, Reason::Signal(_) | Reason::AppEnded)
+            && matches!(reason, Reason::Signal(_) | Reason::AppEnded | Reason::Full(_))
         {
             let _ = driver.kill();
             let _ = driver.wait();
