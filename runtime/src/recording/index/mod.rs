@@ -5,6 +5,7 @@
 //! version costs time and nothing else, and a folder that cannot be written to works without one.
 
 mod build;
+mod dump;
 mod scan;
 mod stamp;
 mod store;
