@@ -10,6 +10,7 @@ mod changes;
 mod demo;
 mod killed;
 mod network;
+mod recordings;
 mod services;
 mod shop;
 mod support;

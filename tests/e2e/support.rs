@@ -9,6 +9,8 @@ use reel_tests::process::{PATIENCE, test_env};
 
 /// The program under test.
 pub const REEL: &str = env!("CARGO_BIN_EXE_reel-e2e");
+/// The service that says what its store says.
+pub const RELAY: &str = env!("CARGO_BIN_EXE_relay");
 /// The client of the order services.
 pub const LOAD: &str = env!("CARGO_BIN_EXE_load");
 

@@ -2,5 +2,6 @@
 
 pub mod app;
 pub mod bench;
+pub mod large;
 pub mod process;
 pub mod redis;

@@ -1,0 +1,111 @@
+//! Recordings as files: the same traffic gives the same files, and their size costs no memory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use reel_tests::large::{self, peak_memory};
+use reel_tests::process::free_port;
+use reel_tests::redis::Redis;
+
+use super::support::{REEL, RELAY, Ran, folder, has, reel};
+
+/// Every file of a folder, by its path within.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path.strip_prefix(dir).unwrap().to_owned(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// Makes the store what it was before.
+fn fill(store: &Redis) {
+    let mut stream = TcpStream::connect(("127.0.0.1", store.port)).unwrap();
+    stream.write_all(b"FLUSHALL\r\nSET stock:tea 12\r\nQUIT\r\n").unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "+OK\r\n+OK\r\n+OK\r\n");
+}
+
+#[test]
+fn two_recordings_of_the_same_traffic_differ_only_in_their_times() {
+    if !has("redis-server") {
+        return;
+    }
+    let (folder, port, store) = (folder(), free_port().unwrap().to_string(), Redis::start().unwrap());
+    let record = |name: &str| {
+        fill(&store);
+        let dir = folder.path().join(name);
+        let drive = format!("{REEL} __demo-client {port}");
+        let mut command = reel(["record", "--drive", &drive, "-o"]);
+        command.arg(&dir).args(["--", REEL, "__demo-app", &port, &store.port.to_string()]);
+        Ran::of(&mut command).exits(0).says("recorded 5 tests and 6 calls");
+        files(&dir)
+    };
+    let (first, second) = (record("first"), record("second"));
+    assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>());
+    let differing: Vec<_> =
+        first.iter().filter(|(path, bytes)| second[*path] != **bytes).map(|(path, _)| path).collect();
+    // What is derived holds the times of files.
+    assert_eq!(differing, [Path::new(".index"), Path::new("timing.yaml")]);
+}
+
+/// How much more memory a replay of a large recording may take than that of a small one: what is kept of calls is limited to 32 MiB.
+const MORE_AT_MOST_LEN_BYTES: u64 = 64 << 20;
+
+/// Replays a recording of so many tests and gives the most memory that it took, and the size of the recording.
+fn replayed(tests: u32, body_len_bytes: usize) -> (u64, u64) {
+    let (folder, port, store_port) = (folder(), free_port().unwrap(), free_port().unwrap());
+    let dir = folder.path().join("recording");
+    large::record(&dir, port, store_port, tests, body_len_bytes).unwrap();
+    let size = files(&dir).values().map(|bytes| bytes.len() as u64).sum();
+    let mut command = reel(["replay"]);
+    command.arg(&dir).args(["--", RELAY, &port.to_string(), &store_port.to_string()]).stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let (status, peak) = peak_memory(&mut child).unwrap();
+    let mut report = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut report).unwrap();
+    assert!(status.success() && report.contains(&format!("\n{tests} passed, 0 failed\n")), "{status}: {report}");
+    (peak, size)
+}
+
+#[test]
+fn a_recording_larger_than_the_limit_replays_in_bounded_memory() {
+    let (small, _) = replayed(2, 1 << 20);
+    let (large, size) = replayed(200, 1 << 20);
+    assert!(size > 3 * MORE_AT_MOST_LEN_BYTES, "the recording has {size} bytes");
+    assert!(large < small + MORE_AT_MOST_LEN_BYTES, "{size} bytes took {large} bytes, a small recording {small}");
+}
+
+#[test]
+fn a_recording_that_grows_beyond_its_limit_ends_and_says_so() {
+    if !has("redis-server") || !has("python3") {
+        return;
+    }
+    let (folder, port, store) = (folder(), free_port().unwrap(), Redis::start().unwrap());
+    let page = "x".repeat(200_000);
+    let mut stream = TcpStream::connect(("127.0.0.1", store.port)).unwrap();
+    write!(stream, "*3\r\n$3\r\nSET\r\n$5\r\n/page\r\n${}\r\n{page}\r\n", page.len()).unwrap();
+    stream.read_exact(&mut [0; 5]).unwrap();
+    let ask = format!("urllib.request.urlopen(\"http://127.0.0.1:{port}/page\").read()");
+    let drive = format!("python3 -c 'import urllib.request\nwhile True: {ask}' 2>/dev/null");
+    let mut command = reel(["record", "--memory-mib", "3", "--drive", &drive, "-o"]);
+    command.arg(folder.path().join("recording")).args(["--", RELAY, &port.to_string(), &store.port.to_string()]);
+    let ran = Ran::of(&mut command).exits(4);
+    let ran = ran.says("what it holds in memory has reached 3 MiB").says("--memory-mib");
+    // A page is in the call and in the response: eight such pairs are more than 3 MiB.
+    let tests: usize = ran.err.split("recorded ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!((7..100).contains(&tests), "{}", ran.err);
+}
