@@ -30,9 +30,7 @@ impl Calls for Recording {
     }
 
     fn effects(&self, test: TestId) -> &[EffectOutline] {
-        let tests = Recording::tests(self);
-        let found = tests.binary_search_by(|outline| outline.id.cmp(&test)).ok().and_then(|at| tests.get(at));
-        found.map_or(&[], |outline| &outline.effects)
+        self.find_test(test).map_or(&[], |outline| &outline.effects)
     }
 
     fn tests(&self) -> Box<dyn Iterator<Item = TestId> + '_> {

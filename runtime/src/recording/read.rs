@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::bodies::InFolder;
 use super::document::{self, FORMAT, Head};
 use super::index::{self, Hasher, Index};
-use super::model::{About, Circumstance, Mock, Test};
+use super::model::{About, Circumstance, Mock, Test, TestId};
 use super::outline::{CallId, MockOutline, Owner, Place, TestOutline};
 use super::yaml::{self, Kind, MAX_DOCUMENT_LEN_BYTES, Node};
 use super::{Error, layout, migrate};
@@ -62,6 +62,12 @@ impl Recording {
     /// The mocks, by protocol, then number.
     pub fn mocks(&self) -> &[MockOutline] {
         &self.index.mocks
+    }
+
+    /// Finds a test.
+    pub fn find_test(&self, id: TestId) -> Option<&TestOutline> {
+        let at = self.index.tests.binary_search_by(|test| test.id.cmp(&id)).ok()?;
+        self.index.tests.get(at)
     }
 
     /// Finds a mock.

@@ -54,7 +54,7 @@ fn tags(test: &TestOutline) -> String {
 /// # Errors
 /// A file that cannot be read.
 pub fn one(recording: &Recording, id: TestId) -> Result<Option<String>, Error> {
-    let Some(outline) = recording.tests().iter().find(|test| test.id == id) else { return Ok(None) };
+    let Some(outline) = recording.find_test(id) else { return Ok(None) };
     let test = recording.test(outline)?;
     let mut out = Painter::default();
     out.paint(Style::Heading, format!("{}  {}", outline.id, outline.title));

@@ -47,12 +47,9 @@ impl Recorded {
     fn exchange(&self, owner: Owner) -> Result<Option<Exchange>, Failure> {
         let recording = &self.recording;
         Ok(match owner {
-            Owner::Test(id) => match recording.tests().binary_search_by_key(&id, |test| test.id) {
-                Ok(at) => {
-                    recording.tests().get(at).map(|test| recording.test(test)).transpose()?.map(|test| test.exchange)
-                }
-                Err(_) => None,
-            },
+            Owner::Test(id) => {
+                recording.find_test(id).map(|test| recording.test(test)).transpose()?.map(|test| test.exchange)
+            }
             Owner::Mock(id) => {
                 recording.find(id).map(|mock| recording.mock(mock)).transpose()?.map(|mock| mock.exchange)
             }
