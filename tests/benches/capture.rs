@@ -2,7 +2,7 @@
 //!
 //! One nginx runs in one cgroup for the whole run, on the first core; wrk and reel's reader are on the second. In each pair the
 //! capture program is attached for one half, so both halves are the same process with the same memory, and which half comes first
-//! alternates. The consumer drops the records: decoding happens on another core and is no cost of the server's.
+//! alternates. Each way of reading is measured. The consumer drops the records: decoding happens on another core and is no cost of the server's.
 //! Arguments: the number of pairs (9), and of connections (16).
 #![allow(clippy::print_stdout)]
 
@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use reel::capture::kernel::{Capture, Settings};
 use reel::capture::reader::Reader;
 use reel_probes::cgroup::Cgroup;
+use reel_probes::doctor::Rung;
 use reel_probes::spawn::{App, Spawn};
 use reel_tests::bench::{Spread, cpu_ns, line, pin, prefer, print_machine};
 use reel_tests::process::{free_port, wait_connectable};
@@ -29,6 +30,21 @@ fn main() -> Result<()> {
     let connections = numbers.get(1).copied().unwrap_or(16);
     let bench = Bench::start(connections)?;
     bench.load()?;
+    print_machine();
+    println!(
+        "nginx, {BODY_LEN_BYTES} byte body, {connections} connections, {pairs} pairs; CPU time of the server a request"
+    );
+    for rung in Rung::LADDER {
+        match rung.lacking() {
+            None => compare(&bench, rung, pairs)?,
+            Some(check) => println!("through {rung}: not on this machine, {}: {}", check.name, check.detail),
+        }
+    }
+    Ok(())
+}
+
+/// Loads the server with and without a capture, and prints both.
+fn compare(bench: &Bench, rung: Rung, pairs: usize) -> Result<()> {
     let (mut bare, mut recorded, mut extra, mut lost, mut records) = (vec![], vec![], vec![], 0, vec![]);
     for pair in 0..pairs {
         let (mut without, mut with) = (None, None);
@@ -36,7 +52,7 @@ fn main() -> Result<()> {
             if (pair + half) % 2 == 0 {
                 without = Some(bench.load()?);
             } else {
-                with = Some(bench.captured()?);
+                with = Some(bench.captured(rung)?);
             }
         }
         let (Some(without), Some((with, seen))) = (without, with) else { continue };
@@ -46,14 +62,12 @@ fn main() -> Result<()> {
         records.push(seen.records as f64 / with.requests as f64);
         lost += seen.lost;
     }
-    print_machine();
-    println!(
-        "nginx, {BODY_LEN_BYTES} byte body, {connections} connections, {pairs} pairs; CPU time of the server a request"
-    );
+    println!("through {rung}");
     let ratios = recorded.iter().zip(&bare).map(|(with, without)| with / without).collect();
     line("without capture", Spread::of(bare), "us");
     line("with capture", Spread::of(recorded), "us");
-    line("capture costs", Spread::of(extra), &format!("us (budget {BUDGET_US})"));
+    let budget = if rung == Rung::TcpTracepoints { format!("us (budget {BUDGET_US})") } else { "us".to_owned() };
+    line("capture costs", Spread::of(extra), &budget);
     line("ratio", format!("{:.3}", Spread::of(ratios)), "");
     line("records a request", Spread::of(records), "");
     line("records dropped", format!("{lost:>9}"), "(budget 0)");
@@ -122,10 +136,10 @@ impl Bench {
     }
 
     /// A second of load with the capture program attached.
-    fn captured(&self) -> Result<(Load, Seen)> {
+    fn captured(&self, rung: Rung) -> Result<(Load, Seen)> {
         let failed = |failure: reel::exit::Failure| anyhow!("{}", failure.message);
-        let reader =
-            Reader::start(Capture::start(&self.cgroup, &Settings::default()).map_err(failed)?).map_err(failed)?;
+        let settings = Settings { rung: Some(rung), ..Settings::default() };
+        let reader = Reader::start(Capture::start(&self.cgroup, &settings).map_err(failed)?).map_err(failed)?;
         let batches = reader.batches().clone();
         let consumer = thread::spawn(move || batches.iter().map(|batch| batch.len() as u64).sum::<u64>());
         let load = self.load();
