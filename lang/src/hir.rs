@@ -128,6 +128,24 @@ pub enum Event {
     Exchange,
 }
 
+impl Event {
+    /// The word in a header.
+    pub fn name(self) -> &'static str {
+        match self {
+            Event::Request => "request",
+            Event::Response => "response",
+            Event::Exchange => "exchange",
+        }
+    }
+}
+
+impl std::fmt::Display for MessageProbe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let direction = self.direction.map_or(String::new(), |direction| format!("{}:", direction.name()));
+        write!(f, "{}:{direction}{}", self.protocol, self.event.name())
+    }
+}
+
 /// `match:http:in:response`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {

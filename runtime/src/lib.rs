@@ -6,6 +6,7 @@ pub mod cli;
 pub mod demo;
 pub mod engine;
 pub mod exit;
+pub mod list;
 pub mod matching;
 pub mod mock;
 pub mod noise;

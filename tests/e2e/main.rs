@@ -9,6 +9,7 @@ mod bad_input;
 mod changes;
 mod demo;
 mod killed;
+mod list;
 mod network;
 mod recordings;
 mod services;

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Action, BinaryOp, Clause, Event, Expr, ExprKind, Header, Path, Pattern, Program, Rule, Segment, Stage, Step, Stmt,
+    Action, BinaryOp, Clause, Expr, ExprKind, Header, Path, Pattern, Program, Rule, Segment, Stage, Step, Stmt,
     StmtKind, Tolerance, UnaryOp,
 };
 
@@ -56,14 +56,7 @@ fn header(header: &Header) -> String {
             }
             format!("on {}{more}", names.join(", "))
         }
-        Header::Message(probe) => {
-            let event = match probe.event {
-                Event::Request => "request",
-                Event::Response => "response",
-                Event::Exchange => "exchange",
-            };
-            format!("on {}{}:{event}", probe.protocol, direction(probe.direction))
-        }
+        Header::Message(probe) => format!("on {probe}"),
         Header::Rule(Rule { stage, protocol, direction: way, side }) => {
             let stage = match stage {
                 Stage::Capture => "capture",

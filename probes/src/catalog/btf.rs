@@ -386,6 +386,17 @@ impl<'a> Type<'a> {
         })
     }
 
+    /// Returns the enumerators of an enum: name and value.
+    pub fn variants(self) -> impl Iterator<Item = (&'a str, i64)> {
+        self.enumerators().map(move |(at, value)| (self.btf.string(at), value))
+    }
+
+    /// Returns one of a member's types.
+    #[must_use]
+    pub fn of(self, id: TypeId) -> Type<'a> {
+        self.btf.ty(id)
+    }
+
     /// Returns where each enumerator's name is, and its value.
     fn enumerators(self) -> impl Iterator<Item = (u32, i64)> {
         let each = self.kind().trailing().1;

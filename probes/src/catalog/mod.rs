@@ -10,10 +10,12 @@ use reel_lang::env::{AttachError, AttachPoint, Layout};
 use reel_lang::ty::IntTy;
 
 pub mod btf;
+pub mod c_text;
 pub mod ctype;
 pub mod format;
 pub mod glob;
 mod layout;
+pub mod list;
 mod providers;
 pub mod symbols;
 pub mod syscalls;

@@ -9,10 +9,10 @@ use clap::Parser;
 use reel_compiler::bpf;
 use reel_lang::check::Options;
 use reel_lang::diagnostic::Diagnostics;
-use reel_lang::hir;
+use reel_lang::hir::{self, Header};
 use reel_lang::span::SourceMap;
 
-use super::{Format, Outcome, sources};
+use super::{Format, Outcome, print, sources};
 use crate::engine::past::{self, Past, Recorded};
 use crate::engine::source::Source;
 use crate::engine::{self, compile, environment::Machine, messages::Messages};
@@ -41,6 +41,12 @@ pub struct Args {
     /// Allow what changes the system: verdicts of hooks, `signal`, `system`.
     #[arg(long = "unsafe")]
     pub allow_unsafe: bool,
+    /// List probes instead of running a script: those of the program, or those that match the pattern given for FILE.
+    #[arg(short = 'l')]
+    pub list: bool,
+    /// With -l: arguments and fields too.
+    #[arg(short = 'v', requires = "list")]
+    pub verbose: bool,
     /// Compile and attach nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -55,12 +61,17 @@ pub struct Args {
 impl Args {
     /// Whether no program was given.
     pub fn is_empty(&self) -> bool {
-        self.expression.is_empty() && self.file.is_none()
+        self.expression.is_empty() && self.file.is_none() && !self.list
     }
 }
 
 /// Runs the script.
 pub fn run(args: Args) -> Outcome {
+    let is_program = !args.expression.is_empty() || args.file.as_ref().is_some_and(|file| file.is_file());
+    if args.list && !is_program {
+        let patterns = args.file.iter().map(|file| file.display().to_string()).chain(args.parameters).collect();
+        return super::list::run(&super::list::Args { verbose: args.verbose, format: args.format, patterns });
+    }
     let mut sources = SourceMap::new();
     let files: Vec<PathBuf> = args.file.iter().filter(|_| args.expression.is_empty()).cloned().collect();
     let ids = sources::read(&mut sources, &files, &args.expression)?;
@@ -74,6 +85,9 @@ pub fn run(args: Args) -> Outcome {
     let machine = Machine::default();
     let (program, warnings) =
         compile::front(&sources, &ids, &machine, &options).map_err(|faults| faults.failure(&sources))?;
+    if args.list {
+        return print(&names(&program));
+    }
     if program.clauses.is_empty() {
         return Err(Failure::new(Exit::Usage, "the script has no probe, so there is nothing to run")
             .remedy("write a clause, such as: begin { printf(\"hello\\n\"); }"));
@@ -151,6 +165,21 @@ fn output(args: &Args) -> Result<Box<dyn Write>, Failure> {
         )),
         None => Box::new(BufWriter::new(std::io::stdout())),
     })
+}
+
+/// The names of what a program listens to, each once.
+fn names(program: &hir::Program) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for clause in &program.clauses {
+        match &clause.header {
+            Header::Kernel(points) => names.extend(points.iter().map(|point| point.name.clone())),
+            Header::Message(probe) => names.push(probe.to_string()),
+            Header::Rule(_) => {}
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names.into_iter().map(|name| name + "\n").collect()
 }
 
 fn positional(args: &Args) -> Vec<String> {

@@ -7,11 +7,19 @@ use reel_lang::env::{AttachError, AttachPoint, ProbeKind};
 
 use super::{Provider, malformed, point};
 
-pub(super) const BEGIN: Provider =
-    Provider { names: &["begin"], form: "`begin`", attach: |parts| once(ProbeKind::Begin, "begin", parts) };
+pub(super) const BEGIN: Provider = Provider {
+    names: &["begin"],
+    form: "`begin`",
+    attach: |parts| once(ProbeKind::Begin, "begin", parts),
+    list: |_, each| Ok(each("begin", &Vec::new)),
+};
 
-pub(super) const END: Provider =
-    Provider { names: &["end"], form: "`end`", attach: |parts| once(ProbeKind::End, "end", parts) };
+pub(super) const END: Provider = Provider {
+    names: &["end"],
+    form: "`end`",
+    attach: |parts| once(ProbeKind::End, "end", parts),
+    list: |_, each| Ok(each("end", &Vec::new)),
+};
 
 fn once(kind: ProbeKind, name: &str, parts: &[String]) -> Result<Vec<AttachPoint>, AttachError> {
     if !parts.is_empty() {

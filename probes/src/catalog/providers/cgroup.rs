@@ -7,11 +7,15 @@
 use reel_lang::env::{Arg, ArgAt, AttachError, AttachPoint, ProbeKind};
 use reel_lang::ty::{IntTy, Ty};
 
-use super::{Provider, malformed, not_found, point};
+use super::{Provider, list_all, malformed, not_found, point};
 use crate::catalog::glob;
 
-pub(super) const CGROUP: Provider =
-    Provider { names: &["cgroup"], form: "`cgroup:HOOK`, such as `cgroup:connect4`", attach: |parts| attach(parts) };
+pub(super) const CGROUP: Provider = Provider {
+    names: &["cgroup"],
+    form: "`cgroup:HOOK`, such as `cgroup:connect4`",
+    attach,
+    list: |pattern, each| Ok(list_all("cgroup", pattern, HOOKS, &|| words(&FIELDS), each)),
+};
 
 const HOOKS: [&str; 12] = [
     "bind4",

@@ -3,11 +3,14 @@
 //! Example: `fexit:tcp_recvmsg { @[comm] = sum(retval); }`. Linux 5.5 with BTF. Some hosts forbid
 //! trampolines: kprobes stand in where there are any, else loading says so.
 
+use std::ops::ControlFlow;
+
 use reel_lang::env::{Arg, ArgAt, AttachError, AttachPoint, ProbeKind};
 use reel_lang::ty::Space;
 
 use super::{Provider, kprobe, malformed, not_found, point, unsupported};
 use crate::catalog::btf::{Btf, Kind, Type};
+use crate::catalog::list::Each;
 use crate::catalog::{ctype, glob};
 use crate::doctor::Capability;
 
@@ -15,12 +18,14 @@ pub(super) const FENTRY: Provider = Provider {
     names: &["fentry", "f", "kfunc"],
     form: "`fentry:FUNCTION`, such as `fentry:tcp_connect`",
     attach: |parts| attach(ProbeKind::Fentry, "fentry", parts),
+    list: |pattern, each| list(ProbeKind::Fentry, "fentry", pattern, each),
 };
 
 pub(super) const FEXIT: Provider = Provider {
     names: &["fexit", "fr", "kretfunc"],
     form: "`fexit:FUNCTION`, such as `fexit:tcp_connect`",
     attach: |parts| attach(ProbeKind::Fexit, "fexit", parts),
+    list: |pattern, each| list(ProbeKind::Fexit, "fexit", pattern, each),
 };
 
 fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoint>, AttachError> {
@@ -38,6 +43,27 @@ fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoi
         return kprobe::points(breakpoint, word, name, "0");
     }
     points(kind, word, name)
+}
+
+/// Lists what this host can attach in one way or the other; the arguments are the trampoline's, which has most.
+pub(super) fn list(kind: ProbeKind, word: &str, pattern: &str, each: Each<'_>) -> Result<ControlFlow<()>, AttachError> {
+    let trial = if kprobe::works() { None } else { Some(Capability::Fentry.check()) };
+    if let Some(trial) = trial.filter(|trial| !trial.ok) {
+        return Err(AttachError::Unsupported {
+            why: format!("neither kprobes nor fentry work here: {}", trial.detail),
+            remedy: trial.remedy,
+        });
+    }
+    let btf = Btf::kernel().map_err(unsupported)?;
+    let mut found: Vec<Type<'_>> = functions(btf).filter(|function| glob::matches(pattern, function.name())).collect();
+    found.sort_by_key(|function| function.name());
+    found.dedup_by_key(|function| function.name());
+    for function in found {
+        if each(&format!("{word}:{}", function.name()), &|| args(kind, function)).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// The functions that a name or pattern stands for.

@@ -5,6 +5,7 @@
 //! knows the function.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use reel_lang::env::{Arg, ArgAt, AttachError, AttachPoint, ProbeKind};
@@ -12,6 +13,7 @@ use reel_lang::ty::{IntTy, Space, Ty};
 
 use super::{Provider, fentry, malformed, not_found, point};
 use crate::catalog::btf::{Btf, Kind};
+use crate::catalog::list::Each;
 use crate::catalog::{ctype, glob};
 use crate::doctor::Capability;
 
@@ -19,12 +21,14 @@ pub(super) const KPROBE: Provider = Provider {
     names: &["kprobe", "k"],
     form: "`kprobe:FUNCTION`, such as `kprobe:tcp_connect`",
     attach: |parts| attach(ProbeKind::Kprobe, "kprobe", parts),
+    list: |pattern, each| list(ProbeKind::Kprobe, "kprobe", pattern, each),
 };
 
 pub(super) const KRETPROBE: Provider = Provider {
     names: &["kretprobe", "kr"],
     form: "`kretprobe:FUNCTION`, such as `kretprobe:tcp_connect`",
     attach: |parts| attach(ProbeKind::Kretprobe, "kretprobe", parts),
+    list: |pattern, each| list(ProbeKind::Kretprobe, "kretprobe", pattern, each),
 };
 
 /// The kernel's device for such probes; without it there are none.
@@ -47,6 +51,24 @@ fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoi
         why: format!("this kernel has no kprobes ({PMU} does not exist), and fentry does not stand in for them"),
         remedy: "use a tracepoint, or a kernel built with CONFIG_KPROBES=y".into(),
     })
+}
+
+/// Lists the kernel's functions, or those that fentry can stand in for.
+fn list(kind: ProbeKind, word: &str, pattern: &str, each: Each<'_>) -> Result<ControlFlow<()>, AttachError> {
+    if !works() {
+        let trampoline = if kind == ProbeKind::Kretprobe { ProbeKind::Fexit } else { ProbeKind::Fentry };
+        return fentry::list(trampoline, word, pattern, each);
+    }
+    let all = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+    let mut names: Vec<&str> = functions(&all).filter(|name| glob::matches(pattern, name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        if each(&format!("{word}:{name}"), &|| args(kind, name)).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Whether this kernel has kprobes.

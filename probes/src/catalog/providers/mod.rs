@@ -3,10 +3,13 @@
 //! A provider is one file with one [`Provider`], and one line in [`PROVIDERS`]. Long names are
 //! taken in any case, short ones only as they are.
 
+use std::ops::ControlFlow;
+
 use reel_lang::diagnostic::nearest;
 use reel_lang::env::{Arg, ArgsLayout, AttachError, AttachPoint, ProbeKind};
 
 use super::glob;
+use super::list::Each;
 use crate::unsupported::Unsupported;
 
 mod begin_end;
@@ -28,9 +31,11 @@ pub(super) struct Provider {
     /// What a whole header looks like, for messages.
     pub(super) form: &'static str,
     pub(super) attach: fn(&[String]) -> Result<Vec<AttachPoint>, AttachError>,
+    /// Goes through what a pattern for all after the first `:` matches, by name; nothing where it names no file to look in.
+    pub(super) list: fn(&str, Each<'_>) -> Result<ControlFlow<()>, AttachError>,
 }
 
-const PROVIDERS: &[Provider] = &[
+pub(super) const PROVIDERS: &[Provider] = &[
     begin_end::BEGIN,
     begin_end::END,
     timer::INTERVAL,
@@ -66,8 +71,7 @@ const NOT_YET: &[&str] = &[
 
 /// Finds the attach points of a header.
 pub(super) fn attach(provider: &str, parts: &[String]) -> Result<Vec<AttachPoint>, AttachError> {
-    let found = PROVIDERS.iter().find(|known| known.names.iter().any(|name| is(provider, name)));
-    if let Some(found) = found {
+    if let Some(found) = find(provider) {
         return (found.attach)(parts).map_err(|error| match error {
             AttachError::Malformed(text) if text.is_empty() => AttachError::Malformed(found.form.to_string()),
             other => other,
@@ -76,8 +80,17 @@ pub(super) fn attach(provider: &str, parts: &[String]) -> Result<Vec<AttachPoint
     if NOT_YET.iter().any(|name| is(provider, name)) {
         return Err(AttachError::NotYet);
     }
+    Err(no_provider(provider))
+}
+
+/// The provider that a word names.
+pub(super) fn find(word: &str) -> Option<&'static Provider> {
+    PROVIDERS.iter().find(|known| known.names.iter().any(|name| is(word, name)))
+}
+
+pub(super) fn no_provider(word: &str) -> AttachError {
     let names = PROVIDERS.iter().flat_map(|known| known.names).copied();
-    Err(AttachError::NoProvider(nearest(provider, names).map(str::to_string).into_iter().collect()))
+    AttachError::NoProvider(nearest(word, names).map(str::to_string).into_iter().collect())
 }
 
 fn is(word: &str, name: &str) -> bool {
@@ -106,6 +119,22 @@ fn not_found<'a>(name: &str, all: impl IntoIterator<Item = &'a str>) -> AttachEr
     };
     let near = if glob::is_pattern(name) { None } else { nearest(name, all.into_iter().filter(is_close)) };
     AttachError::NotFound(near.map(str::to_string).into_iter().collect())
+}
+
+/// Lists names that take no looking up, each with the same arguments.
+fn list_all<'a>(
+    word: &str,
+    pattern: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    args: &dyn Fn() -> Vec<Arg>,
+    each: Each<'_>,
+) -> ControlFlow<()> {
+    for name in names {
+        if glob::matches(pattern, name) {
+            each(&format!("{word}:{name}"), args)?;
+        }
+    }
+    ControlFlow::Continue(())
 }
 
 fn point(kind: ProbeKind, name: String, target: Vec<String>, args: Vec<Arg>) -> AttachPoint {

@@ -7,23 +7,28 @@
 //! Argument names come from a function that the kernel generates for each tracepoint; which one
 //! exists differs by version (include/trace/define_trace.h, bpf_probe.h).
 
+use std::ops::ControlFlow;
+
 use reel_lang::env::{Arg, ArgAt, AttachError, AttachPoint, ProbeKind};
 use reel_lang::ty::Space;
 
 use super::{Provider, malformed, not_found, point, unsupported};
 use crate::catalog::btf::{Btf, Kind};
+use crate::catalog::list::Each;
 use crate::catalog::{ctype, glob};
 
 pub(super) const RAW_TRACEPOINT: Provider = Provider {
     names: &["rawtracepoint", "rt"],
     form: "`rawtracepoint:NAME`, such as `rawtracepoint:sys_enter`",
     attach: |parts| attach(ProbeKind::RawTracepoint, "rawtracepoint", parts),
+    list: |pattern, each| list("rawtracepoint", pattern, each),
 };
 
 pub(super) const TP_BTF: Provider = Provider {
     names: &["tp_btf"],
     form: "`tp_btf:NAME`, such as `tp_btf:sched_switch`",
     attach: |parts| attach(ProbeKind::BtfTracepoint, "tp_btf", parts),
+    list: |pattern, each| list("tp_btf", pattern, each),
 };
 
 const TYPEDEF: &str = "btf_trace_";
@@ -36,9 +41,7 @@ fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoi
     };
     let btf = Btf::kernel().map_err(unsupported)?;
     let names = if glob::is_pattern(name) {
-        let mut names: Vec<&str> = all(btf).filter(|other| glob::matches(name, other)).collect();
-        names.sort_unstable();
-        names
+        matching(btf, name)
     } else {
         let exists = btf.find(&format!("{TYPEDEF}{name}"), Kind::Typedef).is_some();
         if exists { vec![name] } else { Vec::new() }
@@ -48,6 +51,22 @@ fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoi
     }
     let one = |name: &str| point(kind, format!("{word}:{name}"), vec![name.to_string()], args(btf, name));
     Ok(names.into_iter().map(one).collect())
+}
+
+fn list(word: &str, pattern: &str, each: Each<'_>) -> Result<ControlFlow<()>, AttachError> {
+    let btf = Btf::kernel().map_err(unsupported)?;
+    for name in matching(btf, pattern) {
+        if each(&format!("{word}:{name}"), &|| args(btf, name)).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+fn matching<'a>(btf: &'a Btf, pattern: &str) -> Vec<&'a str> {
+    let mut names: Vec<&str> = all(btf).filter(|other| glob::matches(pattern, other)).collect();
+    names.sort_unstable();
+    names
 }
 
 fn all(btf: &Btf) -> impl Iterator<Item = &str> {

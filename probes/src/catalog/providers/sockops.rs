@@ -17,6 +17,7 @@ pub(super) const SOCKOPS: Provider = Provider {
         let args = cgroup::words(&FIELDS);
         Ok(vec![point(ProbeKind::Sockops, "sockops".to_string(), Vec::new(), args)])
     },
+    list: |_, each| Ok(each("sockops", &|| cgroup::words(&FIELDS))),
 };
 
 /// The fields of `struct bpf_sock_ops` (include/uapi/linux/bpf.h): name, offset, words.

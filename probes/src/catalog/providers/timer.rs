@@ -8,19 +8,24 @@ use std::time::Duration;
 
 use reel_lang::env::{AttachError, AttachPoint, ProbeKind};
 
-use super::{Provider, malformed, point};
+use super::{Provider, list_all, malformed, point};
 
 pub(super) const INTERVAL: Provider = Provider {
     names: &["interval", "i"],
     form: "`interval:s:1`, with the unit hz, s, ms, us or ns",
     attach: |parts| timer(ProbeKind::Interval, "interval", parts),
+    list: |pattern, each| Ok(list_all("interval", pattern, LISTED, &Vec::new, each)),
 };
 
 pub(super) const PROFILE: Provider = Provider {
     names: &["profile", "p"],
     form: "`profile:hz:99`, with the unit hz, s, ms, us or ns",
     attach: |parts| timer(ProbeKind::Profile, "profile", parts),
+    list: |pattern, each| Ok(list_all("profile", pattern, LISTED, &Vec::new, each)),
 };
+
+/// One of each unit, for a list: any number is as good.
+const LISTED: [&str; 5] = ["hz:99", "s:1", "ms:1", "us:100", "ns:100000"];
 
 /// The shortest period that is accepted, and the longest (a year).
 const MIN: Duration = Duration::from_micros(1);

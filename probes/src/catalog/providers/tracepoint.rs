@@ -6,6 +6,7 @@
 //! them. So several syscalls from one header are points of the one raw tracepoint that sees all:
 //! their arguments come out of the registers, and each says its number.
 
+use std::ops::ControlFlow;
 use std::thread;
 
 use reel_lang::env::{Arg, ArgAt, ArgsLayout, AttachError, AttachPoint, ProbeKind};
@@ -13,15 +14,19 @@ use reel_lang::ty::Space;
 
 use super::{Provider, malformed, not_found, unsupported};
 use crate::catalog::format::{self, Field, Form};
+use crate::catalog::list::Each;
 use crate::catalog::{glob, syscalls, tracefs};
 
 pub(super) const TRACEPOINT: Provider = Provider {
     names: &["tracepoint", "t"],
     form: "`tracepoint:CATEGORY:NAME`, such as `tracepoint:syscalls:sys_enter_openat`",
     attach,
+    list,
 };
 
 const SYSCALLS: &str = "syscalls";
+/// The category of ftrace's own events, which have no tracepoint behind them.
+const FTRACE: &str = "ftrace";
 /// From how many tracepoints on their formats are read by several threads, and by how many at most.
 const MANY: usize = 32;
 const MAX_WORKERS: usize = 4;
@@ -36,6 +41,22 @@ fn attach(parts: &[String]) -> Result<Vec<AttachPoint>, AttachError> {
     let folded = names.iter().filter(|(category, _)| category == SYSCALLS).count() > 1;
     let points = points(&names, folded)?;
     if points.is_empty() { Err(nearest(category, name)) } else { Ok(points) }
+}
+
+fn list(pattern: &str, each: Each<'_>) -> Result<ControlFlow<()>, AttachError> {
+    let mut all = tracefs::tracepoints().map_err(unsupported)?;
+    all.retain(|(category, name)| category != FTRACE && glob::matches(pattern, &format!("{category}:{name}")));
+    all.sort();
+    for (category, name) in all {
+        let args = || {
+            let format = tracefs::read(&category, &name, "format").ok().flatten();
+            record(&format::parse(&format.unwrap_or_default()), &category)
+        };
+        if each(&format!("tracepoint:{category}:{name}"), &args).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Looks at each tracepoint's format. The kernel makes the text anew for each reader (some 35 us), so that many are
@@ -94,8 +115,7 @@ fn expand(category: &str, name: &str) -> Result<Vec<(String, String)>, AttachErr
     let mut found: Vec<_> = all
         .into_iter()
         .filter(|(c, n)| glob::matches(category, c) && glob::matches(name, n))
-        // ftrace's own events have no tracepoint behind them.
-        .filter(|(c, _)| c != "ftrace")
+        .filter(|(c, _)| c != FTRACE)
         .collect();
     found.sort();
     Ok(found)

@@ -4,25 +4,29 @@
 //! offset (`malloc+4`), a pattern, or an address of the file. Arguments are registers: `arg0`,
 //! `arg1`; at return `retval`. Example: `uprobe:libc:malloc { @[arg0] = count(); }`. Linux 4.3.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use reel_lang::env::{Arg, ArgAt, AttachError, AttachPoint, ProbeKind};
 use reel_lang::ty::{IntTy, Ty};
 
-use super::{Provider, malformed, not_found, point};
+use super::{Provider, list_all, malformed, not_found, point};
 use crate::catalog::glob;
+use crate::catalog::list::Each;
 use crate::catalog::symbols::{self, SymbolError};
 
 pub(super) const UPROBE: Provider = Provider {
     names: &["uprobe", "u"],
     form: "`uprobe:FILE:FUNCTION`, such as `uprobe:libc:malloc`",
     attach: |parts| attach(ProbeKind::Uprobe, "uprobe", parts),
+    list: |pattern, each| list("uprobe", pattern, each),
 };
 
 pub(super) const URETPROBE: Provider = Provider {
     names: &["uretprobe", "ur"],
     form: "`uretprobe:FILE:FUNCTION`, such as `uretprobe:libc:malloc`",
     attach: |parts| attach(ProbeKind::Uretprobe, "uretprobe", parts),
+    list: |pattern, each| list("uretprobe", pattern, each),
 };
 
 /// How many arguments are offered by number: what the calling conventions pass in registers.
@@ -48,6 +52,17 @@ fn attach(kind: ProbeKind, word: &str, parts: &[String]) -> Result<Vec<AttachPoi
         point(kind, name, vec![shown.clone(), place.name, place.offset.to_string()], args(kind))
     };
     Ok(places.into_iter().map(one).collect())
+}
+
+/// Lists the functions of one file; a pattern of files would mean looking at every file there is.
+fn list(word: &str, pattern: &str, each: Each<'_>) -> Result<ControlFlow<()>, AttachError> {
+    let (file, function) = pattern.rsplit_once(':').unwrap_or((pattern, "*"));
+    let path = if glob::is_pattern(file) { None } else { symbols::find_file(file) };
+    let Some(path) = path else { return Ok(ControlFlow::Continue(())) };
+    let found = symbols::functions(&path, function).map_err(|error| unreadable(&path, &error))?;
+    let word = format!("{word}:{}", path.display());
+    // Without debug information nothing is known of arguments but the registers.
+    Ok(list_all(&word, "*", found.iter().map(|function| function.name.as_str()), &Vec::new, each))
 }
 
 fn places(path: &Path, function: &str) -> Result<Vec<Place>, AttachError> {

@@ -1,0 +1,88 @@
+//! Message probes of the registered protocols, with their fields: read from the schemas alone.
+
+use reel_lang::diagnostic::nearest;
+use reel_lang::schema::{Field, Schema, Side};
+use reel_probes::catalog::glob;
+
+/// A message probe.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// As in a header: `http:request`.
+    pub name: String,
+    pub schema: &'static Schema,
+    /// The one message that it is on; none for an exchange, which has both.
+    side: Option<Side>,
+}
+
+/// A field as a clause on the probe can write it.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// `status`; of an exchange `response.body`, where the request has a field of that name too.
+    pub name: String,
+    pub field: &'static Field,
+}
+
+const EVENTS: [(&str, Option<Side>); 3] =
+    [("request", Some(Side::Request)), ("response", Some(Side::Response)), ("exchange", None)];
+
+/// The probes that a pattern names. A direction is told only where the pattern tells one.
+pub fn matching(pattern: &str) -> Vec<Message> {
+    let (word, rest) = pattern.split_once(':').unwrap_or((pattern, ""));
+    // Protocols are known in any case, as in a header.
+    let pattern = format!("{}{}", word.to_ascii_lowercase(), &pattern[word.len()..]);
+    let directions: &[&str] = match rest.split(':').next() {
+        Some("in") => &["in:"],
+        Some("out") => &["out:"],
+        _ => &[""],
+    };
+    let mut found = Vec::new();
+    for protocol in reel_protocols::protocols() {
+        let schema = protocol.schema();
+        for (direction, (event, side)) in directions.iter().flat_map(|direction| EVENTS.map(|event| (direction, event)))
+        {
+            let name = format!("{}:{direction}{event}", schema.protocol);
+            let whole = rest.is_empty() && pattern == schema.protocol;
+            if whole || glob::matches(&pattern, &name) {
+                found.push(Message { name, schema, side });
+            }
+        }
+    }
+    found
+}
+
+/// Whether a header that begins with this word is on messages.
+pub(super) fn is_protocol(word: &str) -> bool {
+    reel_protocols::protocols().iter().any(|protocol| protocol.schema().protocol.eq_ignore_ascii_case(word))
+}
+
+/// The protocol that was probably meant.
+pub(super) fn nearest_protocol(word: &str) -> Option<String> {
+    let names = reel_protocols::protocols().iter().map(|protocol| protocol.schema().protocol.as_str());
+    nearest(word, names).map(str::to_owned)
+}
+
+/// The probe of a protocol that was probably meant.
+pub(super) fn nearest_event(pattern: &str) -> Option<String> {
+    let (word, event) = pattern.rsplit_once(':')?;
+    nearest(event, EVENTS.map(|(event, _)| event)).map(|event| format!("{word}:{event}"))
+}
+
+impl Message {
+    /// The fields, the protocol's own before those of every connection.
+    pub fn fields(&self) -> Vec<Named> {
+        let is_here =
+            |field: &&'static Field| self.side.is_none() || field.side.is_none_or(|side| Some(side) == self.side);
+        let (own, connection): (Vec<_>, Vec<_>) =
+            self.schema.fields.iter().filter(is_here).partition(|f| f.side.is_some());
+        let is_on_both =
+            |name: &str| [Side::Request, Side::Response].iter().all(|side| self.schema.field(*side, name).is_some());
+        let named = |field: &'static Field| {
+            let name = match (self.side, field.side) {
+                (None, Some(side)) if is_on_both(&field.name) => format!("{}.{}", side.name(), field.name),
+                _ => field.name.clone(),
+            };
+            Named { name, field }
+        };
+        own.into_iter().chain(connection).map(named).collect()
+    }
+}
