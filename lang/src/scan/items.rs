@@ -79,6 +79,8 @@ impl Scanner<'_> {
         self.recoveries += 1;
         self.pos = next;
         self.scan.diagnostics.retain(|d| (d.span.start as usize) < next);
+        // A string that was cut there is met again too, and told again.
+        self.string_cut_at = self.string_cut_at.filter(|cut| *cut < next);
         let is_told = self.scan.diagnostics.iter().any(|d| d.span.start as usize >= start);
         if let Some((bracket, at)) = clause::last_open(&self.masked[start..next]).filter(|_| !is_told) {
             let before = self.masked[..next].trim_ascii_end().len();
