@@ -19,6 +19,7 @@ pub mod check;
 pub mod diagnostic;
 pub mod doc;
 pub mod env;
+pub mod fmt;
 pub mod hir;
 pub mod parse;
 pub mod scan;

@@ -22,7 +22,7 @@ use preprocess::Preprocessor;
 pub use preprocess::RawDefine;
 
 /// What some editors write before the text.
-const BYTE_ORDER_MARK: char = '\u{feff}';
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What the scanner found in one file.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ mod check;
 mod debug;
 mod demo;
 mod doctor;
+mod fmt;
 mod list;
 mod noise;
 mod plan;
@@ -65,6 +66,8 @@ enum Command {
     Show(show::Args),
     /// Show what this machine can do, and what is missing.
     Doctor(doctor::Args),
+    /// Format scripts and rule files.
+    Fmt(fmt::Args),
     /// List the probes of this machine, the messages of each protocol, and the kernel's types.
     List(list::Args),
     /// List noise classes, and test values against them.
@@ -121,6 +124,7 @@ fn run(cli: Cli) -> Outcome {
         Some(Command::Plan(args)) => plan::run(args),
         Some(Command::Show(args)) => show::run(args),
         Some(Command::Doctor(args)) => doctor::run(args),
+        Some(Command::Fmt(args)) => fmt::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Noise(args)) => noise::run(args),
         Some(Command::Demo(args)) => demo::run(args),
