@@ -119,10 +119,8 @@ impl Book {
                 account.is_certain = effect.attribution.is_certain();
             }
         }
-        // A rule that keeps state sees every recorded call before the first real one.
-        let all = book.rules.keeps_state();
         for (index, outline) in calls.outlines().iter().enumerate() {
-            if all || outline.scope != Scope::Test || outline.is_cut {
+            if outline.scope != Scope::Test || outline.is_cut {
                 book.load(index)?;
             }
         }

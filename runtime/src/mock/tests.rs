@@ -376,3 +376,19 @@ fn a_recording_larger_than_the_cache_answers_all_the_same() {
     assert!(mock.end().is_clean());
     assert!(in_memory.reads.load(std::sync::atomic::Ordering::SeqCst) > 20);
 }
+
+/// Where a rule relaxes what names the operation, the last answer may be that of another one.
+#[test]
+fn an_answer_is_used_again_across_operations_where_a_rule_says_so() {
+    let mut maker = Maker::default();
+    let calls = [maker.redis("GET a", ":1\r\n"), maker.redis("LLEN a", ":2\r\n")];
+    let tests = [maker.test(Attribution::Window, &[&calls[0]]), maker.test(Attribution::Window, &[&calls[1]])];
+    for (rule, expect) in [("ignore command", "< :2\\r\\n"), ("ignore args[7]", "< :1\\r\\n")] {
+        let schema = reel_protocols::by_name("redis").unwrap().schema();
+        let relaxed = relaxations(schema, Side::Request, rule).remove(0);
+        let latest = by_command(|_| Mocking { reuse: Reuse::Latest, ..Mocking::default() });
+        let mut mock = mock_of(&maker, HandRules { relaxations: vec![(Direction::Out, relaxed)], ..latest });
+        mock.begin(tests[0]);
+        assert_eq!(play(&mut mock, 1, &["open 6379", "redis GET a"]), expect, "{rule}");
+    }
+}

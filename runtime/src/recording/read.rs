@@ -118,15 +118,23 @@ impl Recording {
     /// Reads one document.
     fn read<T>(&self, place: Place, read: impl FnOnce(&Node) -> Result<T, yaml::Fault>) -> Result<T, Error> {
         let path = self.dir.join(self.name(place));
+        let changed = || self.changed(&path, place);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(changed()),
+            Err(e) => return Err(Error::io(&path)(e)),
+        };
+        if u64::from(place.len) > MAX_DOCUMENT_LEN_BYTES {
+            return Err(changed());
+        }
         let mut bytes = vec![0; place.len as usize];
-        let file = File::open(&path).map_err(Error::io(&path))?;
         let whole = file.read_exact_at(&mut bytes, place.offset);
         let text =
             String::from_utf8(bytes).ok().filter(|text| whole.is_ok() && Hasher::of(text.as_bytes()) == place.hash);
-        let text = text.ok_or_else(|| self.changed(&path, place))?;
+        let text = text.ok_or_else(changed)?;
         let at = |fault| Error::at(&path, fault);
         let node = yaml::documents_from(&text, place.line).map_err(at)?.pop();
-        let node = node.ok_or_else(|| self.changed(&path, place))?;
+        let node = node.ok_or_else(changed)?;
         read(&node).map_err(at)
     }
 

@@ -289,3 +289,24 @@ fn a_response_that_never_comes_is_waited_for_no_longer_than_said() {
     assert!(began.elapsed() < Duration::from_secs(4));
     assert_eq!(failures(&run), ["0001: no response came in time; missing redis-0001"]);
 }
+
+#[test]
+fn a_recording_that_is_damaged_meanwhile_ends_the_run_with_its_place() {
+    for file in ["mocks/redis-0001.yaml", "tests/0002-get-2.yaml"] {
+        for change in ["new", "shorter", "gone"] {
+            let temp = tempfile::tempdir().unwrap();
+            let recording = recording().write(&temp.path().join("r"));
+            let path = recording.dir.join(file);
+            let text = std::fs::read_to_string(&path).unwrap();
+            match change {
+                "new" => std::fs::write(&path, text.replace('e', "3")).unwrap(),
+                "shorter" => std::fs::write(&path, &text[..20]).unwrap(),
+                _ => std::fs::remove_file(&path).unwrap(),
+            }
+            let mut host = Threaded::new(good);
+            let error = replay(&recording, &[], Arc::new(NoRules), &options(), &mut host, &mut ()).err().unwrap();
+            assert_eq!(error.exit, Exit::Recording, "{error}");
+            assert!(error.message.starts_with(&format!("{}:1: the file changed", path.display())), "{error}");
+        }
+    }
+}

@@ -39,11 +39,6 @@ pub trait Rules: Classes + Send + Sync {
 
     /// What the first mock rule that holds says of a call.
     fn mocking(&self, view: &View<'_>) -> Mocking;
-
-    /// Whether what rules say of a call may depend on what they were asked before.
-    fn keeps_state(&self) -> bool {
-        false
-    }
 }
 
 #[cfg(test)]

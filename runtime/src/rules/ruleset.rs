@@ -269,12 +269,6 @@ impl Rules for Ruleset {
         })
     }
 
-    /// Only statements beside the actions can keep anything: in a map.
-    fn keeps_state(&self) -> bool {
-        let asked = |stage| matches!(stage, Stage::Match | Stage::Mock);
-        self.clauses.iter().any(|clause| clause.body.is_some() && asked(clause.rule.stage))
-    }
-
     fn mocking(&self, view: &View<'_>) -> Mocking {
         self.on(view, |machine, record| {
             let mut clauses = self.of_stage(Stage::Mock, view);
