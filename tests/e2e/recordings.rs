@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use reel_tests::large::{self, peak_memory};
+use reel_tests::large;
 use reel_tests::process::free_port;
 use reel_tests::redis::Redis;
 
@@ -74,11 +74,11 @@ fn replayed(tests: u32, body_len_bytes: usize) -> (u64, u64) {
     let mut command = reel(["replay"]);
     command.arg(&dir).args(["--", RELAY, &port.to_string(), &store_port.to_string()]).stdin(Stdio::null());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let (status, peak) = peak_memory(&mut child).unwrap();
+    let took = large::cost(&mut child).unwrap();
     let mut report = String::new();
     child.stdout.take().unwrap().read_to_string(&mut report).unwrap();
-    assert!(status.success() && report.contains(&format!("\n{tests} passed, 0 failed\n")), "{status}: {report}");
-    (peak, size)
+    assert!(took.status.success() && report.contains(&format!("\n{tests} passed, 0 failed\n")), "{took:?}: {report}");
+    (took.peak_len_bytes, size)
 }
 
 #[test]

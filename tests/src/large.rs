@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ExitStatus};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use reel::recording::{About, Attribution, Circumstance, Closing, Destination, EffectRef, Exchange, Scope, Writer};
@@ -60,21 +61,39 @@ fn exchange(protocol: &str, direction: Direction, port: u16, request: &str, resp
     })
 }
 
+/// What a process took.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    pub status: ExitStatus,
+    /// The most memory that it had resident at once.
+    pub peak_len_bytes: u64,
+    /// The time that its threads were on a core, to the kernel's ticks.
+    pub cpu: Duration,
+}
+
 /// How often the kernel is asked how much a process has held: what it holds last before it ends is seen this exactly.
 const SAMPLE: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+/// USER_HZ, which is the same on every Linux that we run on.
+const TICKS_PER_SECOND: u64 = 100;
 
-/// Waits for a process, and gives the most memory that it had resident at once, in bytes.
-pub fn peak_memory(child: &mut Child) -> Result<(ExitStatus, u64)> {
+/// Waits for a process, and gives what it took.
+pub fn cost(child: &mut Child) -> Result<Cost> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a process id")?;
     let ended = pidfd_open(pid, PidfdFlags::empty())?;
-    let mut peak = 0;
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", pid.as_raw_nonzero()));
+    let mut peak_len_bytes = 0;
     loop {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let status = read("status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
-        peak = peak.max(kib.unwrap_or(0) << 10);
+        peak_len_bytes = peak_len_bytes.max(kib.unwrap_or(0) << 10);
         if poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&SAMPLE))? > 0 {
-            return Ok((child.wait()?, peak));
+            // Until somebody waits for it, a process that has ended still tells its time: fields 14 and 15 of proc_pid_stat(5).
+            let stat = read("stat")?;
+            let fields = stat.rsplit(')').next().unwrap_or_default().split(' ').skip(12).take(2);
+            let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+            let cpu = Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND);
+            return Ok(Cost { status: child.wait()?, peak_len_bytes, cpu });
         }
     }
 }

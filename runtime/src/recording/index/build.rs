@@ -156,8 +156,7 @@ impl Builder {
             // Its name says what is in it, and whoever reads it holds it to that.
             let hash = body.name.rsplit('/').next().and_then(|name| u64::from_str_radix(name.get(..16)?, 16).ok());
             if let Some(hash) = hash {
-                let (len, changed_ns) = (body.meta.len(), changed_ns(&body.meta));
-                index.bodies.push(Stamped { name: body.name.into(), len, changed_ns, hash });
+                index.bodies.push(Stamped { name: body.name, len: body.len, changed_ns: body.changed_ns, hash });
             }
         }
         Ok(index)

@@ -14,7 +14,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fs::Metadata;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -48,11 +48,18 @@ pub struct Index {
 /// How long a recording may take to open before the user is told why.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A YAML file of the recording, as it is now.
+/// A file of the recording, as it is now. There may be a great many.
 struct Present {
-    name: String,
-    path: PathBuf,
-    meta: Metadata,
+    /// Relative to the recording.
+    name: Box<str>,
+    len: u64,
+    changed_ns: i64,
+}
+
+impl Present {
+    fn of(name: Box<str>, meta: &Metadata) -> Self {
+        Present { name, len: meta.len(), changed_ns: stamp::changed_ns(meta) }
+    }
 }
 
 impl Index {
@@ -64,28 +71,30 @@ impl Index {
         let (kept, written_ns) = store::load(dir).unwrap_or_default();
         let bodies: Vec<Fit> = kept.bodies.iter().map(|body| body_fit(dir, body, written_ns)).collect();
         // Whoever reads a document reads its bodies: where one of those changed, which document it belongs to does not matter.
-        let kept = if bodies.contains(&Fit::No) { Index::default() } else { kept };
+        let mut kept = if bodies.contains(&Fit::No) { Index::default() } else { kept };
+        let files = std::mem::take(&mut kept.files);
         let known: HashMap<&str, (u32, &Stamped)> =
-            (0..).zip(&kept.files).map(|(at, file)| (&*file.name, (at, file))).collect();
+            (0..).zip(&files).map(|(at, file)| (&*file.name, (at, file))).collect();
         let mut builder = Builder::default();
         let (mut fitting, mut changed) = (HashMap::new(), Vec::new());
         let mut is_same = written_ns > 0 && !bodies.iter().any(|fit| *fit != Fit::ByTime);
         for file in present(dir)? {
-            let fit = |(at, old): &(u32, &Stamped)| (old.fit(&file.path, &file.meta, written_ns), *at, (*old).clone());
-            match known.get(file.name.as_str()).map(fit) {
-                None | Some((Fit::No, ..)) => changed.push(file),
-                Some((fit, at, old)) => {
+            let fit = |(at, old): &(u32, &Stamped)| (old.fit(dir, &file, written_ns), *at, old.hash);
+            match known.get(&*file.name).map(fit) {
+                None | Some((Fit::No, ..)) => changed.push(file.name),
+                Some((fit, at, hash)) => {
                     is_same &= fit == Fit::ByTime;
-                    let now = Stamped { changed_ns: stamp::changed_ns(&file.meta), ..old };
-                    fitting.insert(at, builder.file(now));
+                    let Present { name, len, changed_ns } = file;
+                    fitting.insert(at, builder.file(Stamped { name, len, changed_ns, hash }));
                 }
             }
         }
-        is_same &= changed.is_empty() && fitting.len() == kept.files.len();
+        is_same &= changed.is_empty() && fitting.len() == files.len();
         builder.keep(kept, &fitting);
+        drop((known, fitting));
         let bodies = InFolder::new(dir.join(layout::BODIES));
-        for file in &changed {
-            builder.read(&file.name, &file.path, &bodies)?;
+        for name in &changed {
+            builder.read(name, &dir.join(&**name), &bodies)?;
             if !told && began.elapsed() > PATIENCE {
                 told = true;
                 tell();
@@ -111,8 +120,8 @@ impl Index {
 }
 
 fn body_fit(dir: &Path, body: &Stamped, written_ns: i64) -> Fit {
-    let path = dir.join(&*body.name);
-    path.metadata().map_or(Fit::No, |meta| body.fit(&path, &meta, written_ns))
+    let meta = dir.join(&*body.name).metadata();
+    meta.map_or(Fit::No, |meta| body.fit(dir, &Present::of(body.name.clone(), &meta), written_ns))
 }
 
 /// The YAML files of a recording in their order: tests, mocks, timing.
@@ -121,9 +130,8 @@ fn present(dir: &Path) -> Result<Vec<Present>, Error> {
     for folder in [layout::TESTS, layout::MOCKS] {
         found.extend(files(dir, folder)?.into_iter().filter(|file| file.name.ends_with(".yaml")));
     }
-    let path = dir.join(layout::TIMING);
-    if let Ok(meta) = path.metadata() {
-        found.push(Present { name: layout::TIMING.to_owned(), path, meta });
+    if let Ok(meta) = dir.join(layout::TIMING).metadata() {
+        found.push(Present::of(layout::TIMING.into(), &meta));
     }
     Ok(found)
 }
@@ -139,12 +147,15 @@ fn files(dir: &Path, folder: &str) -> Result<Vec<Present>, Error> {
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(Error::io(&path))?;
-        let path = entry.path();
-        let meta = path.metadata().map_err(Error::io(&path))?;
+        // Without a path to look up, which is half of the cost; but a link's own metadata is not that of its file.
+        let mut meta = entry.metadata().map_err(Error::io(&path))?;
+        if meta.is_symlink() {
+            meta = entry.path().metadata().map_err(Error::io(&path))?;
+        }
         if let Some(name) = entry.file_name().to_str().filter(|_| meta.is_file()) {
-            found.push(Present { name: format!("{folder}/{name}"), path, meta });
+            found.push(Present::of(format!("{folder}/{name}").into(), &meta));
         }
     }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }

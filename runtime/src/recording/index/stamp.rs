@@ -11,6 +11,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Present;
+
 /// A file as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamped {
@@ -38,16 +40,16 @@ pub(super) enum Fit {
 }
 
 impl Stamped {
-    /// Holds a file against what it was. An index that was written at `written_ns` knows nothing of a change at that time or later.
-    pub(super) fn fit(&self, path: &Path, meta: &Metadata, written_ns: i64) -> Fit {
-        let changed_ns = changed_ns(meta);
-        if meta.len() != self.len {
+    /// Holds a file of the recording at `dir` against what it was. An index that was written at `written_ns` knows nothing of a change
+    /// at that time or later.
+    pub(super) fn fit(&self, dir: &Path, now: &Present, written_ns: i64) -> Fit {
+        if now.len != self.len {
             return Fit::No;
         }
-        if changed_ns == self.changed_ns && changed_ns < written_ns {
+        if now.changed_ns == self.changed_ns && now.changed_ns < written_ns {
             return Fit::ByTime;
         }
-        if hash_file(path).is_ok_and(|hash| hash == self.hash) { Fit::ByContent } else { Fit::No }
+        if hash_file(&dir.join(&*now.name)).is_ok_and(|hash| hash == self.hash) { Fit::ByContent } else { Fit::No }
     }
 }
 

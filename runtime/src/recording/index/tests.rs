@@ -49,7 +49,7 @@ fn age(dir: &Path) {
     let long_ago = SystemTime::now() - Duration::from_secs(60);
     for name in ["tests", "mocks", "bodies"] {
         for file in files(dir, name).unwrap() {
-            fs::File::open(file.path).unwrap().set_modified(long_ago).unwrap();
+            fs::File::open(dir.join(&*file.name)).unwrap().set_modified(long_ago).unwrap();
         }
     }
     fs::File::open(dir.join(layout::TIMING)).unwrap().set_modified(long_ago).unwrap();
@@ -169,7 +169,7 @@ fn a_body_that_changed_is_found_by_its_document() {
     write(&dir);
     age(&dir);
     Recording::open(&dir).unwrap();
-    let body = files(&dir, "bodies").unwrap().remove(0).path;
+    let body = dir.join(&*files(&dir, "bodies").unwrap()[0].name);
     // A copy is as good as the original.
     let bytes = fs::read(&body).unwrap();
     fs::write(&body, &bytes).unwrap();
