@@ -87,6 +87,11 @@ impl Conversations {
         }
     }
 
+    /// How many bytes a connection keeps: of messages that are not whole, and of requests that wait for a response.
+    pub fn kept_len_bytes(&self, conn: ConnId) -> usize {
+        self.open.get(&conn).map_or(0, |live| live.conversation.kept_len_bytes())
+    }
+
     /// The next exchange that is complete.
     pub fn next_heard(&mut self) -> Option<Heard> {
         self.heard.pop_front()

@@ -1,9 +1,12 @@
-//! Live capture: the kernel's events become conversations.
+//! Capture: what connections exchanged becomes conversations.
 //!
-//! ring buffer record -> [`connections`] (which connection, which way) -> [`stream`] (order, holes) -> a protocol's codec.
+//! Live: ring buffer record -> [`connections`] (which connection, which way) -> [`stream`] (order, holes) -> a protocol's codec.
+//! From a packet file: packet -> [`pcap`] (which connection, which way) -> [`stream`] -> the same codecs.
 
 pub mod connections;
 pub mod conversations;
 pub mod kernel;
+pub mod pcap;
+pub mod pickup;
 pub mod reader;
 pub mod stream;

@@ -59,6 +59,11 @@ impl Stream {
         self.base.get_or_insert(seq);
     }
 
+    /// The sequence number of the first byte, once it is known.
+    pub fn start(&self) -> Option<u32> {
+        self.base
+    }
+
     /// Adds a run of bytes and gives out what is in order now.
     pub fn add(&mut self, seq: u32, bytes: &[u8], total_len: u32, out: &mut impl FnMut(Piece)) {
         let offset = self.offset(seq);
@@ -93,6 +98,11 @@ impl Stream {
     /// Whether bytes before `seq` have not come.
     pub fn is_behind(&mut self, seq: u32) -> bool {
         self.offset(seq) > self.next
+    }
+
+    /// How many bytes wait for an earlier run.
+    pub fn pending_len_bytes(&self) -> usize {
+        self.pending_bytes
     }
 
     /// Gives out everything that still waits, with its holes: the connection is over.

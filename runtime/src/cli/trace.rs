@@ -13,7 +13,7 @@ use reel_lang::hir::{self, Header};
 use reel_lang::span::SourceMap;
 
 use super::{Format, Outcome, print, sources};
-use crate::engine::past::{self, Past, Recorded};
+use crate::engine::past::{self, Captured, Past, Recorded};
 use crate::engine::source::Source;
 use crate::engine::{self, compile, environment::Machine, messages::Messages};
 use crate::exit::{Exit, Failure};
@@ -29,6 +29,9 @@ pub struct Args {
     /// Take the messages from this recording, in the order of their time.
     #[arg(long, value_name = "RECORDING", group = "source")]
     pub from: Option<PathBuf>,
+    /// Take the messages from this packet file, a pcap or pcapng.
+    #[arg(long, value_name = "FILE", group = "source")]
+    pub pcap: Option<PathBuf>,
     /// Text for people, or JSON lines.
     #[arg(short = 'f', value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -96,6 +99,7 @@ pub fn run(args: Args) -> Outcome {
     compile::source(&program, &source.facts()).map_err(|faults| faults.failure(&sources))?;
     let ready = Ready { args: &args, sources: &sources, program, warnings };
     match &source {
+        Source::Packets(path) => ready.past(|| Captured::open(path)),
         Source::Recording(dir) => ready.past(|| Recorded::open(dir)),
         Source::Command(_) | Source::Unnamed => ready.live(&machine),
     }
@@ -103,9 +107,10 @@ pub fn run(args: Args) -> Outcome {
 
 /// Where messages come from, by the options.
 fn source(args: &Args) -> Source {
-    match (&args.command, &args.from) {
-        (Some(command), _) => Source::Command(command.clone()),
-        (_, Some(dir)) => Source::Recording(dir.clone()),
+    match args {
+        Args { command: Some(command), .. } => Source::Command(command.clone()),
+        Args { from: Some(dir), .. } => Source::Recording(dir.clone()),
+        Args { pcap: Some(path), .. } => Source::Packets(path.clone()),
         _ => Source::Unnamed,
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing is attached and nothing needs privilege: `begin`, `end` and `interval` run natively with the message clauses. Time is the
 //! messages': an interval fires when the messages have gone past it, each beat at its own time, before the message that comes after.
 
+mod packets;
 mod recording;
 mod timers;
 
@@ -25,6 +26,7 @@ use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 use timers::Timers;
 
+pub use packets::Captured;
 pub use recording::Recorded;
 
 /// How many steps are taken between two looks at signals.
@@ -163,4 +165,4 @@ impl Run {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

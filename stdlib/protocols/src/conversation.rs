@@ -54,6 +54,8 @@ pub struct Conversation<T> {
     response: Stream<T>,
     /// Requests without their last response, oldest first.
     open: VecDeque<Exchange<T>>,
+    /// The length of their messages on the wire.
+    open_len_bytes: u64,
     /// Whether two requests were ever open at once.
     has_pipelined: bool,
     done: VecDeque<Exchange<T>>,
@@ -83,6 +85,7 @@ impl<T: Clone> Conversation<T> {
             request: Stream::default(),
             response: Stream::default(),
             open: VecDeque::new(),
+            open_len_bytes: 0,
             has_pipelined: false,
             done: VecDeque::new(),
             counters: Counters::default(),
@@ -109,6 +112,16 @@ impl<T: Clone> Conversation<T> {
     /// What was seen and lost so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// How many bytes are kept: of messages that are not whole, and of requests that wait for a response.
+    pub fn kept_len_bytes(&self) -> usize {
+        let undecided = match &self.phase {
+            Phase::Inferring(inferring) => inferring.len(),
+            Phase::Speaking { .. } => 0,
+        };
+        let open = usize::try_from(self.open_len_bytes).unwrap_or(usize::MAX);
+        undecided.saturating_add(self.request.len()).saturating_add(self.response.len()).saturating_add(open)
     }
 
     /// The next exchange that is complete.
@@ -307,6 +320,7 @@ impl<T: Clone> Conversation<T> {
                     return;
                 }
                 self.has_pipelined |= !self.open.is_empty();
+                self.open_len_bytes = self.open_len_bytes.saturating_add(fresh.len_bytes());
                 self.open.push_back(fresh);
                 if self.open.len() > self.config.open_max {
                     let limit = self.config.open_max;
@@ -322,11 +336,14 @@ impl<T: Clone> Conversation<T> {
                 self.done.push_back(fresh);
             }
             Pairing::Interim => match self.open.front_mut() {
-                Some(open) => open.interim.push(timed),
+                Some(open) => {
+                    self.open_len_bytes = self.open_len_bytes.saturating_add(timed.message.wire_len);
+                    open.interim.push(timed);
+                }
                 None => self.done.push_back(fresh.orphan(timed)),
             },
             Pairing::Closes | Pairing::Upgrades => {
-                let exchange = match self.open.pop_front() {
+                let exchange = match self.take_open() {
                     Some(mut open) => {
                         open.response = Some(timed);
                         open
@@ -339,6 +356,13 @@ impl<T: Clone> Conversation<T> {
                 }
             }
         }
+    }
+
+    /// The oldest request without its last response.
+    fn take_open(&mut self) -> Option<Exchange<T>> {
+        let open = self.open.pop_front()?;
+        self.open_len_bytes = self.open_len_bytes.saturating_sub(open.len_bytes());
+        Some(open)
     }
 
     /// Infers the protocol again, of what follows an upgrade.
@@ -392,7 +416,7 @@ impl<T: Clone> Conversation<T> {
 
     /// Says what went wrong: in the exchange whose response it was, or in one of its own.
     fn fault(&mut self, side: Side, fault: Fault) {
-        let open = if side == Side::Response { self.open.pop_front() } else { None };
+        let open = if side == Side::Response { self.take_open() } else { None };
         if let Some(mut exchange) = open.or_else(|| self.protocol().map(Exchange::new)) {
             exchange.fault = Some(fault);
             self.done.push_back(exchange);
@@ -401,6 +425,7 @@ impl<T: Clone> Conversation<T> {
 
     /// Gives out every open exchange. An opaque run that nothing answers is no fault.
     fn give_up_open(&mut self, fault: impl Fn() -> Fault) {
+        self.open_len_bytes = 0;
         for mut exchange in std::mem::take(&mut self.open) {
             exchange.fault = exchange.protocol.framed().then(&fault);
             self.done.push_back(exchange);
@@ -419,6 +444,7 @@ impl<T: Clone> Conversation<T> {
             self.stream(side).state = State::Stopped;
         }
         self.fault(side, fault());
+        self.open_len_bytes = 0;
         for mut exchange in std::mem::take(&mut self.open) {
             exchange.fault = Some(fault());
             self.done.push_back(exchange);

@@ -17,7 +17,7 @@ use crate::recording::{About, Circumstance, Closing, Scope, Writer};
 
 /// Output that a test reads back.
 #[derive(Clone, Default)]
-pub(super) struct Shown(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Shown(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Shown {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -29,7 +29,7 @@ impl Write for Shown {
 }
 
 /// What a script prints over a source, or the codes of its faults.
-pub(super) fn over(source: &Source, script: &str, past: impl FnOnce() -> Box<dyn Past>) -> Result<String, String> {
+pub(crate) fn over(source: &Source, script: &str, past: impl FnOnce() -> Box<dyn Past>) -> Result<String, String> {
     let (sources, file) = SourceMap::single("test.rr", script);
     let (program, warnings) =
         compile::front(&sources, &[file], &Machine::default(), &Options::default()).map_err(|faults| codes(&faults))?;

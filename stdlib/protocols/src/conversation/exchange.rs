@@ -34,6 +34,12 @@ impl<T> Exchange<T> {
         Exchange { protocol, request: None, interim: Vec::new(), response: None, fault: None }
     }
 
+    /// The length of its messages on the wire.
+    pub(super) fn len_bytes(&self) -> u64 {
+        let messages = self.request.iter().chain(&self.interim).chain(&self.response);
+        messages.fold(0, |sum, timed| sum.saturating_add(timed.message.wire_len))
+    }
+
     /// Makes the exchange of a response whose request was not seen.
     pub(super) fn orphan(mut self, response: Timed<T>) -> Self {
         self.response = Some(response);

@@ -49,6 +49,11 @@ impl<T> Inferring<T> {
         self.pending.push(Pending::Bytes(Segment { side, time_ns, data: data.to_vec(), tag }));
     }
 
+    /// How many bytes are kept.
+    pub(super) fn len(&self) -> usize {
+        self.request.len().saturating_add(self.response.len()).saturating_mul(2)
+    }
+
     /// Takes note of a close, and says whether both sides have closed.
     pub(super) fn close(&mut self, side: Side) -> bool {
         self.pending.push(Pending::Closed(side));
