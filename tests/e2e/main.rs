@@ -14,6 +14,7 @@ mod network;
 mod recordings;
 mod services;
 mod shop;
+mod sources;
 mod support;
 mod tracing;
 mod ways;

@@ -3,5 +3,6 @@
 pub mod app;
 pub mod bench;
 pub mod large;
+pub mod pcap;
 pub mod process;
 pub mod redis;

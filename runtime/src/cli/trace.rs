@@ -29,7 +29,7 @@ pub struct Args {
     /// Take the messages from this recording, in the order of their time.
     #[arg(long, value_name = "RECORDING", group = "source")]
     pub from: Option<PathBuf>,
-    /// Take the messages from this packet file, a pcap or pcapng.
+    /// Take the messages from this packet file, a pcap or pcapng (`-` is standard input).
     #[arg(long, value_name = "FILE", group = "source")]
     pub pcap: Option<PathBuf>,
     /// Text for people, or JSON lines.

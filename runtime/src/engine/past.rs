@@ -106,7 +106,13 @@ impl Run {
         let mut told = VecDeque::new();
         let mut steps = 0u32;
         while self.screen.exit.is_none() {
-            let Some(now_ns) = past.step(&mut told)? else { break };
+            let now_ns = match past.step(&mut told) {
+                Ok(Some(now_ns)) => now_ns,
+                Ok(None) => break,
+                // A signal also interrupts a source that is being written.
+                Err(_) if signals.take_next().is_some() => break,
+                Err(failure) => return Err(failure),
+            };
             self.advance(now_ns)?;
             while let Some(Told { heard, comm }) = told.pop_front()
                 && self.screen.exit.is_none()
@@ -130,6 +136,7 @@ impl Run {
             self.set_time(due_ns);
             self.messages.moment(index, due_ns);
             self.show()?;
+            self.screen.flush()?;
         }
         self.set_time(now_ns);
         Ok(())

@@ -48,7 +48,9 @@ impl Packets {
     /// It cannot be read, or is no packet file.
     pub fn open(path: &Path) -> Result<Packets, Failure> {
         let cannot = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", path.display()));
-        let file = File::open(path).map_err(|error| cannot(error.to_string()))?;
+        // `-` is standard input, as for scripts: a capture that is still going on.
+        let real = if path == Path::new("-") { Path::new("/dev/stdin") } else { path };
+        let file = File::open(real).map_err(|error| cannot(error.to_string()))?;
         if file.metadata().is_ok_and(|meta| meta.is_dir()) {
             return Err(cannot("a packet file is a file, this is a folder".to_owned())
                 .remedy("a recording is read with --from"));

@@ -9,7 +9,7 @@ use super::packet::Segment;
 use crate::capture::connections::{ConnId, Sink};
 
 /// The most connections that are remembered, those that have ended lately among them.
-pub const MAX_FLOWS: usize = 65_536;
+pub const MAX_FLOWS: usize = 32_768;
 /// A connection is given up after so long a silence, by the packets' time.
 pub const IDLE_NS: u64 = 300 * 1_000_000_000;
 /// The most bytes that all connections together keep: beyond it, the one that keeps most is given up.

@@ -109,7 +109,10 @@ impl Past for Captured {
         let mut notes = self.flows.counts.notes();
         let decoded = self.listener.conversations.counters();
         if decoded.malformed > 0 {
-            notes.push(format!("{} conversations broke their protocol and were left there", decoded.malformed));
+            notes.push(match decoded.malformed {
+                1 => "1 conversation broke its protocol, and was left there".to_owned(),
+                count => format!("{count} conversations broke their protocol, and were left there"),
+            });
         }
         if decoded.undecoded_bytes > 0 {
             notes.push(format!("{} bytes are in no message", decoded.undecoded_bytes));

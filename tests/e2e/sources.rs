@@ -1,0 +1,257 @@
+//! Message probes over every source: the same script gives the same answer, and no source makes reel grow without bound.
+
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+
+use reel_tests::pcap::{From, PacketFile};
+use reel_tests::process::{Running, free_port, root};
+
+use super::network::{PLAIN, ask, counter};
+use super::support::{Ran, folder, has, reel, wait_until};
+
+/// What is asked of every source.
+const COUNTS: &str =
+    "http:exchange { @http[method, path, status] = count(); } redis:exchange { @redis[command, reply] = count(); }";
+/// What it answers, in any order of the lines.
+const ANSWER: [&str; 2] = ["@http[GET, /ping, 200]: 5", "@redis[INCR, 7]: 5"];
+
+/// A packet file that tcpdump writes of some TCP ports of the loopback interface.
+struct Tcpdump {
+    process: Running,
+    path: PathBuf,
+    marker: u16,
+}
+
+impl Tcpdump {
+    fn start(path: PathBuf, ports: &[u16]) -> Tcpdump {
+        let marker = free_port().unwrap();
+        let filter = ports.iter().map(|port| format!("tcp port {port} or ")).collect::<String>();
+        let mut command = Command::new("tcpdump");
+        command.args(["-i", "lo", "-U", "--immediate-mode", "-B", "8192", "-w"]).arg(&path);
+        command.arg(format!("{filter}udp port {marker}")).stderr(Stdio::piped());
+        let mut process = Running::start(&mut command).unwrap();
+        let mut lines = BufReader::new(process.0.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("listening on") {
+            line.clear();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "tcpdump did not start");
+        }
+        Tcpdump { process, path, marker }
+    }
+
+    /// Waits until everything that was sent before is in the file: packets keep their order.
+    fn stop(mut self) -> PathBuf {
+        let text = b"everything before this is written";
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        socket.send_to(text, ("127.0.0.1", self.marker)).unwrap();
+        let is_written = |path: &Path| std::fs::read(path).unwrap().windows(text.len()).any(|part| part == text);
+        wait_until("tcpdump writes its last packet", || is_written(&self.path));
+        let _ = self.process.0.kill();
+        self.path
+    }
+}
+
+/// Fails unless the maps of a run are the answer.
+#[track_caller]
+fn answers(ran: Ran) {
+    let ran = ran.exits(0);
+    let mut lines: Vec<&str> = ran.out.lines().filter(|line| line.starts_with('@')).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ANSWER, "{}", ran.err);
+}
+
+/// Five visits to the odd service.
+fn visit(port: u16) {
+    for _ in 0..5 {
+        assert!(ask(port).contains("200 OK"));
+    }
+}
+
+#[test]
+fn a_recording_a_packet_file_and_a_live_capture_give_the_same_answer() {
+    if !has("python3") || !has("tcpdump") || !has("curl") {
+        return;
+    }
+    let (folder, port) = (folder(), free_port().unwrap());
+    let dependency = counter(([127, 0, 0, 1], 0));
+    let dir = folder.path().join("recording");
+
+    let recorded = Tcpdump::start(folder.path().join("recorded.pcap"), &[port, dependency.port()]);
+    let drive = format!("for i in 1 2 3 4 5; do curl -sf -o /dev/null http://127.0.0.1:{port}/ping || exit 1; done");
+    let mut record = reel(["record", "--drive", &drive, "-o"]);
+    let command = super::network::with_plain(record.arg(&dir), port, dependency);
+    Ran::of(command).exits(0).says("recorded 5 tests and 5 calls");
+    let recorded = recorded.stop();
+
+    let watched = Tcpdump::start(folder.path().join("watched.pcap"), &[port, dependency.port()]);
+    let command = format!("python3 {}", root().join(PLAIN).display());
+    let mut live = reel(["-q", "-e", COUNTS, "-c", &command]);
+    live.env("PORT", port.to_string()).env("DEPENDENCY", dependency.to_string());
+    let mut live = Running::start(live.stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap();
+    live.wait_listening(port).unwrap();
+    visit(port);
+    answers(end(live));
+    let watched = watched.stop();
+
+    answers(Ran::of(reel(["-q", "-e", COUNTS, "--from"]).arg(&dir)));
+    answers(Ran::of(reel(["-q", "-e", COUNTS, "--pcap"]).arg(&recorded)));
+    answers(Ran::of(reel(["-q", "-e", COUNTS, "--pcap"]).arg(&watched)));
+}
+
+/// Interrupts a run, and takes what it printed.
+fn end(mut run: Running) -> Ran {
+    rustix::process::kill_process(rustix::process::Pid::from_child(&run.0), rustix::process::Signal::INT).unwrap();
+    let (mut out, mut err) = (String::new(), String::new());
+    run.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    run.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    Ran { code: run.0.wait().unwrap().code(), out, err }
+}
+
+/// Runs reel over a packet file that is written while it is read, and tells its greatest memory in bytes.
+#[track_caller]
+fn over_stream(
+    script: &str,
+    write: impl FnOnce(&mut PacketFile<BufWriter<ChildStdin>>) -> std::io::Result<()>,
+) -> (Ran, u64) {
+    let folder = folder();
+    let (out, err) = (folder.path().join("out"), folder.path().join("err"));
+    let mut command = reel(["-q", "-e", script, "--pcap", "-"]);
+    command
+        .stdin(Stdio::piped())
+        .stdout(std::fs::File::create(&out).unwrap())
+        .stderr(std::fs::File::create(&err).unwrap());
+    let mut run = Running::start(&mut command).unwrap();
+    let mut file = PacketFile::new(BufWriter::with_capacity(1 << 20, run.0.stdin.take().unwrap())).unwrap();
+    let mut written = write(&mut file);
+    let mut pipe = file.into_inner();
+    written = written.and_then(|()| pipe.flush());
+    // All but what is left in the pipe was read, and reel waits for more.
+    let peak = peak_len_bytes(&run);
+    drop(pipe);
+    let code = run.0.wait().unwrap().code();
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let ran = Ran { code, out: read(&out), err: read(&err) };
+    assert!(written.is_ok(), "{written:?}: {ran:?}");
+    (ran, peak)
+}
+
+/// The most memory that a process has had at once: `VmHWM` of proc_pid_status(5).
+fn peak_len_bytes(run: &Running) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", run.0.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// A script that counts what is whole.
+const WHOLE: &str = "http:exchange { @[path] = count(); }";
+/// What reel may use beside what it keeps of messages.
+const BASE_LEN_BYTES: u64 = 64 << 20;
+/// Twice the limit of what waits: a buffer that grows has room for as much again.
+const MOST_LEN_BYTES: u64 = 2 * (128 << 20) + BASE_LEN_BYTES;
+
+const GET: &[u8] = b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n";
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+#[test]
+fn bodies_without_an_end_do_not_fill_the_memory() {
+    // 160 uploads of 4 MiB each, none of which ends.
+    let (ran, peak) = over_stream(WHOLE, |file| {
+        let mut uploads = Vec::new();
+        for n in 0..160 {
+            let mut upload = file.open(n)?;
+            file.send(&mut upload, From::Client, b"POST /up HTTP/1.1\r\nContent-Length: 99000000\r\n\r\n")?;
+            uploads.push(upload);
+        }
+        let part = vec![b'x'; 60_000];
+        for _ in 0..70 {
+            for upload in &mut uploads {
+                file.send(upload, From::Client, &part)?;
+            }
+        }
+        let mut last = file.open(1000)?;
+        file.send(&mut last, From::Client, GET)?;
+        file.send(&mut last, From::Server, OK)
+    });
+    let ran = ran.exits(0).prints("@[/ok]: 1\n").says("given up to keep memory within its limit");
+    assert!(peak < MOST_LEN_BYTES, "{} MiB: {}", peak >> 20, ran.err);
+}
+
+#[test]
+fn connections_without_an_end_do_not_fill_the_memory() {
+    let (ran, peak) = over_stream(WHOLE, |file| {
+        for n in 0..150_000 {
+            let mut connection = file.open(n)?;
+            file.send(&mut connection, From::Client, GET)?;
+            file.send(&mut connection, From::Server, OK)?;
+        }
+        Ok(())
+    });
+    let ran = ran.exits(0).prints("@[/ok]: 150000\n").says("given up to keep memory within its limit");
+    assert!(peak < 4 * BASE_LEN_BYTES, "{} MiB: {}", peak >> 20, ran.err);
+}
+
+#[test]
+fn a_head_of_a_hundred_megabytes_has_a_limit() {
+    let (ran, peak) = over_stream(WHOLE, |file| {
+        let mut bad = file.open(1)?;
+        file.send(&mut bad, From::Client, b"GET /bad HTTP/1.1\r\nX: ")?;
+        let part = vec![b'x'; 60_000];
+        for _ in 0..1750 {
+            file.send(&mut bad, From::Client, &part)?;
+        }
+        file.send(&mut bad, From::Client, b"\r\n\r\n")?;
+        let mut good = file.open(2)?;
+        file.send(&mut good, From::Client, GET)?;
+        file.send(&mut good, From::Server, OK)
+    });
+    let ran = ran.exits(0).says("1 conversation broke its protocol").says("bytes are in no message");
+    assert_eq!(ran.out.trim(), "@[/ok]: 1");
+    assert!(peak < 2 * BASE_LEN_BYTES, "{} MiB: {}", peak >> 20, ran.err);
+}
+
+/// One connection that asks, and is answered.
+fn exchange(file: &mut PacketFile<BufWriter<ChildStdin>>, n: u32, asks: &[u8], answers: &[u8]) -> std::io::Result<()> {
+    let mut connection = file.open(n)?;
+    file.send(&mut connection, From::Client, asks)?;
+    file.send(&mut connection, From::Server, answers)?;
+    file.close(&mut connection)
+}
+
+fn post(path: &str, body: &[u8]) -> Vec<u8> {
+    let head =
+        format!("POST {path} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn messages_that_would_explode_do_not() {
+    let script = r#"http:exchange { @seen[path] = count(); }
+        http:exchange /path == "/deep" && body.a == nil/ { @deep[len(body_raw)] = count(); }
+        http:exchange /path == "/regex" && body_raw =~ "(x+x+)+y"/ { @never = count(); }
+        http:exchange /path =~ "^/text"/ { printf("%s\n", request.body); }"#;
+    let (ran, _) = over_stream(script, |file| {
+        let chunked = b"POST /chunk HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nabc";
+        exchange(file, 1, chunked, OK)?;
+        let deep = [&b"{\"a\":"[..], &b"[".repeat(10_000), &b"]".repeat(10_000), b"}"].concat();
+        exchange(file, 2, &post("/deep", &deep), OK)?;
+        exchange(file, 3, &post("/regex", &b"x".repeat(1 << 20)), OK)?;
+        exchange(file, 4, &post("/text", b"\xff\xfe\x1b[2J"), OK)
+    });
+    let ran = ran.exits(0).prints("@seen[/deep]: 1\n").prints("@seen[/regex]: 1\n").prints("@deep[20006]: 1\n");
+    let ran = ran.prints("\\xff\\xfe\\x1b[2J\n").says("1 conversation broke its protocol");
+    assert!(!ran.out.contains("/chunk") && !ran.out.contains("@never"), "{}", ran.out);
+    let regex = format!("http:request /path =~ \"({}){{1000}}\"/ {{ @ = count(); }}", "x{1000}".repeat(10));
+    Ran::of(&mut reel(["-e", &regex, "--pcap", "none.pcap"])).exits(2).says("E0312");
+}
+
+#[test]
+fn a_recording_with_a_hole_is_refused_by_name() {
+    let folder = folder();
+    let head = "format: 1\ncomplete: true\ntool: \"0.1.0\"\ncommand: []\nclock: real\nprotocols: {}\nlosses:\n  dropped_events: 0\n  missing_bytes: 7\n  undecoded_bytes: 0\n  encrypted_connections: 0\n...\n";
+    std::fs::write(folder.path().join("recording.yaml"), head).unwrap();
+    Ran::of(reel(["-e", WHOLE, "--from"]).arg(folder.path())).exits(4).says("7 missing bytes");
+    Ran::of(reel(["-e", WHOLE, "--pcap"]).arg(folder.path())).exits(2).says("a recording is read with --from");
+    Ran::of(&mut reel(["-e", WHOLE, "--from", "a", "--pcap", "b"])).exits(2).says("cannot be used with");
+}
