@@ -18,6 +18,7 @@ pub mod load;
 pub mod maps;
 pub mod programs;
 pub mod ringbuf;
+pub mod sockets;
 pub mod spawn;
 mod sys;
 pub mod unsupported;

@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 
 use reel_lang::schema::{Direction, Side};
 use reel_probes::event::{Cookie, Data, Event, Flow, StateChange, Task, TcpState};
+use reel_probes::sockets::Socket;
 
+use super::joining::{Joined, Joining, PickedUp};
 use super::stream::{Piece, Stream};
 
 /// Names a connection of one capture, in the order in which they were opened.
@@ -116,9 +118,21 @@ pub struct Connections {
     next_id: u32,
     losses: Losses,
     totals: Totals,
+    /// Connections that were open before, where the capture is of processes that reel did not start.
+    joining: Option<Joining>,
 }
 
 impl Connections {
+    /// Connections of processes that run already, of which these sockets are open.
+    pub fn of_others(sockets: &[Socket]) -> Connections {
+        Connections { joining: Some(Joining::new(sockets)), ..Connections::default() }
+    }
+
+    /// What became of connections that were open before.
+    pub fn joined(&self) -> Joined {
+        self.joining.as_ref().map_or_else(Joined::default, |joining| joining.counts)
+    }
+
     /// Takes one event of the capture program.
     pub fn event(&mut self, event: &Event<'_>, sink: &mut impl Sink) {
         match event {
@@ -147,10 +161,7 @@ impl Connections {
     }
 
     fn data(&mut self, data: &Data<'_>, sink: &mut impl Sink) {
-        let Some(connection) = self.open.get_mut(&data.cookie) else {
-            self.losses.unknown_socket_bytes += u64::from(data.total_len);
-            return;
-        };
+        let Some(connection) = self.open.get_mut(&data.cookie) else { return self.unopened(data, sink) };
         let moment = Moment { time_ns: data.time_ns, task: data.task };
         let (id, side) = (connection.id, connection.side(data.flow));
         connection.stream(data.flow).add(data.seq, data.bytes, data.total_len, &mut |piece| {
@@ -161,9 +172,54 @@ impl Connections {
         }
     }
 
+    /// Takes bytes of a connection whose opening was not seen.
+    fn unopened(&mut self, data: &Data<'_>, sink: &mut impl Sink) {
+        match &mut self.joining {
+            Some(joining) if joining.knows(data.cookie) => {
+                if let Some(picked) = joining.data(data) {
+                    self.join(data.cookie, picked, sink);
+                }
+            }
+            _ => self.losses.unknown_socket_bytes += u64::from(data.total_len),
+        }
+    }
+
+    /// Begins in the middle of a connection, with a turn of its client.
+    fn join(&mut self, cookie: Cookie, picked: PickedUp, sink: &mut impl Sink) {
+        let PickedUp { ends, flow, runs } = picked;
+        let Some(first) = runs.first() else { return };
+        let (local, remote) = match ends.direction {
+            Direction::In => (ends.server, ends.client),
+            Direction::Out => (ends.client, ends.server),
+        };
+        let change = StateChange {
+            time_ns: first.moment.time_ns,
+            cookie,
+            task: first.moment.task,
+            old: TcpState::Established,
+            new: TcpState::Established,
+            write_seq: 0,
+            copied_seq: 0,
+            local,
+            remote,
+            received_bytes: 0,
+            sent_bytes: 0,
+        };
+        let moment = first.moment;
+        self.begin(&change, ends, [Stream::default(), Stream::default()], moment, sink);
+        let Some(connection) = self.open.get_mut(&cookie) else { return };
+        let (id, side) = (connection.id, connection.side(flow));
+        for run in &runs {
+            let stream = connection.stream(flow);
+            stream.add(run.seq, &run.bytes, run.total_len, &mut |piece| sink.piece(id, side, piece, run.moment));
+        }
+    }
+
     /// Ends a connection that is closed, once the app has read what it was sent: after a reset it may still do so.
     fn settle(&mut self, cookie: Cookie, moment: Moment, sink: &mut impl Sink) {
-        if self.open.get(&cookie).is_some_and(|connection| connection.is_closed && connection.is_read())
+        // What others have left unread may have been for a process that is not looked at.
+        let is_lax = self.joining.is_some();
+        if self.open.get(&cookie).is_some_and(|connection| connection.is_closed && (is_lax || connection.is_read()))
             && let Some(connection) = self.open.remove(&cookie)
         {
             self.end(connection, moment, sink);
@@ -175,6 +231,11 @@ impl Connections {
         if let Some(connection) = self.open.get_mut(&change.cookie) {
             connection.latest = change.clone();
             connection.is_closed = change.new == TcpState::Close;
+        }
+        if change.new == TcpState::Close
+            && let Some(joining) = &mut self.joining
+        {
+            joining.closed(change.cookie);
         }
         match (change.old, change.new) {
             (_, TcpState::Listen) => sink.listening(change.local, moment),
@@ -189,15 +250,20 @@ impl Connections {
     }
 
     fn open(&mut self, change: &StateChange, direction: Direction, moment: Moment, sink: &mut impl Sink) {
-        let id = ConnId(self.next_id);
-        self.next_id += 1;
-        self.totals.connections += 1;
         let (mut received, mut sent) = (Stream::default(), Stream::default());
         received.starts_at(change.copied_seq);
         sent.starts_at(change.write_seq);
+        self.begin(change, ends(change, direction), [received, sent], moment, sink);
+    }
+
+    fn begin(&mut self, change: &StateChange, ends: Ends, streams: [Stream; 2], moment: Moment, sink: &mut impl Sink) {
+        let id = ConnId(self.next_id);
+        self.next_id += 1;
+        self.totals.connections += 1;
+        let [received, sent] = streams;
         let connection = Connection {
             id,
-            direction,
+            direction: ends.direction,
             received,
             sent,
             sent_closed: false,
@@ -208,7 +274,7 @@ impl Connections {
         if let Some(old) = self.open.insert(change.cookie, connection) {
             self.end(old, moment, sink);
         }
-        sink.opened(id, ends(change, direction), moment);
+        sink.opened(id, ends, moment);
     }
 
     /// The peer has closed its way; the app may not have read all of it yet.

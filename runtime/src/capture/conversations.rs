@@ -30,7 +30,8 @@ pub struct Conversations {
 
 struct Live {
     ends: Ends,
-    conversation: Conversation<Moment>,
+    /// Made when the first byte comes: of many connections nothing else is ever seen.
+    conversation: Option<Box<Conversation<Moment>>>,
     /// Whether the first bytes of the request side were looked at.
     is_examined: bool,
 }
@@ -49,8 +50,7 @@ impl Conversations {
 
     /// A connection is open.
     pub fn opened(&mut self, conn: ConnId, ends: Ends) {
-        let conversation = Conversation::new(Arc::clone(&self.config));
-        self.open.insert(conn, Live { ends, conversation, is_examined: false });
+        self.open.insert(conn, Live { ends, conversation: None, is_examined: false });
     }
 
     /// The next piece of one side.
@@ -61,9 +61,9 @@ impl Conversations {
                 if side == Side::Request && !std::mem::replace(&mut live.is_examined, true) && begins_tls(&bytes) {
                     self.encrypted.push(live.ends.server);
                 }
-                live.conversation.bytes(side, moment.time_ns, &bytes, moment);
+                live.conversation(&self.config).bytes(side, moment.time_ns, &bytes, moment);
             }
-            Piece::Hole(len) => live.conversation.hole(side, len),
+            Piece::Hole(len) => live.conversation(&self.config).hole(side, len),
         }
         self.drain(conn);
     }
@@ -71,25 +71,25 @@ impl Conversations {
     /// A side sends nothing more.
     pub fn closed(&mut self, conn: ConnId, side: Side) {
         if let Some(live) = self.open.get_mut(&conn) {
-            live.conversation.closed(side);
+            live.conversation(&self.config).closed(side);
             self.drain(conn);
         }
     }
 
     /// A connection is over.
     pub fn ended(&mut self, conn: ConnId) {
-        if let Some(live) = self.open.get_mut(&conn) {
-            live.conversation.finish();
+        if let Some(conversation) = self.open.get_mut(&conn).and_then(|live| live.conversation.as_mut()) {
+            conversation.finish();
             self.drain(conn);
         }
-        if let Some(live) = self.open.remove(&conn) {
-            self.counters.add(live.conversation.counters());
+        if let Some(conversation) = self.open.remove(&conn).and_then(|live| live.conversation) {
+            self.counters.add(conversation.counters());
         }
     }
 
     /// How many bytes a connection keeps: of messages that are not whole, and of requests that wait for a response.
     pub fn kept_len_bytes(&self, conn: ConnId) -> usize {
-        self.open.get(&conn).map_or(0, |live| live.conversation.kept_len_bytes())
+        self.open.get(&conn).and_then(|live| live.conversation.as_ref()).map_or(0, |one| one.kept_len_bytes())
     }
 
     /// The next exchange that is complete.
@@ -109,9 +109,16 @@ impl Conversations {
 
     fn drain(&mut self, conn: ConnId) {
         let Some(live) = self.open.get_mut(&conn) else { return };
-        while let Some(exchange) = live.conversation.next_exchange() {
-            self.heard.push_back(Heard { conn, ends: live.ends, exchange });
+        let (ends, Some(conversation)) = (live.ends, &mut live.conversation) else { return };
+        while let Some(exchange) = conversation.next_exchange() {
+            self.heard.push_back(Heard { conn, ends, exchange });
         }
+    }
+}
+
+impl Live {
+    fn conversation(&mut self, config: &Arc<Config>) -> &mut Conversation<Moment> {
+        self.conversation.get_or_insert_with(|| Box::new(Conversation::new(Arc::clone(config))))
     }
 }
 

@@ -1,12 +1,14 @@
 //! The kernel side of a capture: the capture program, compiled, loaded and read.
 
+use std::path::Path;
+
 use reel_compiler::{bpf, lower};
 use reel_lang::check::Options;
 use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
 use reel_probes::cgroup::Cgroup;
 use reel_probes::doctor::{Choice, Rung};
-use reel_probes::programs;
+use reel_probes::programs::{self, Whose};
 use reel_probes::ringbuf::POLL_INTERVAL;
 
 use crate::engine::compile::{self, Kernel};
@@ -26,11 +28,13 @@ pub struct Settings {
     pub filters: reel_compiler::plan::Filters,
     /// The only way of reading to try; none tries the ladder.
     pub rung: Option<Rung>,
+    /// Whose traffic.
+    pub whose: Whose,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { ring_len_bytes: 8 << 20, filters: Default::default(), rung: None }
+        Settings { ring_len_bytes: 8 << 20, filters: Default::default(), rung: None, whose: Whose::App }
     }
 }
 
@@ -50,7 +54,8 @@ pub fn compile(rung: Rung, cgroup_id: u64, settings: &Settings) -> Result<(Kerne
     let parameters = vec![cgroup_id.to_string(), (settings.ring_len_bytes / 4).to_string()];
     let lower = compile::kernel_options();
     let bpf = bpf::Options { ring_len_bytes: settings.ring_len_bytes, ..bpf::Options::default() };
-    trusted(NAME, &programs::capture(rung, &settings.filters), parameters, &lower, &bpf)
+    let text = programs::capture_of(settings.whose, rung, &settings.filters);
+    trusted(NAME, &text, parameters, &lower, &bpf)
 }
 
 /// Compiles a program that comes with reel.
@@ -83,6 +88,19 @@ impl Capture {
     /// # Errors
     /// What this machine cannot do, by name: the reason of the lowest rung.
     pub fn start(cgroup: &Cgroup, settings: &Settings) -> Result<Capture, Failure> {
+        Self::by_ladder(settings, |rung| Self::start_on(rung, cgroup.id(), Some(cgroup.path()), settings))
+    }
+
+    /// Starts to capture what others exchange, as `settings` says whose.
+    ///
+    /// # Errors
+    /// As for [`Capture::start`].
+    pub fn watch(settings: &Settings) -> Result<Capture, Failure> {
+        crate::app::privileged()?;
+        Self::by_ladder(settings, |rung| Self::start_on(rung, 0, None, settings))
+    }
+
+    fn by_ladder(settings: &Settings, start: impl Fn(Rung) -> Result<Session, Failure>) -> Result<Capture, Failure> {
         let ladder = match &settings.rung {
             Some(rung) => std::slice::from_ref(rung),
             None => Rung::LADDER.as_slice(),
@@ -90,7 +108,7 @@ impl Capture {
         let mut passed_over = Vec::new();
         let mut last = Failure::new(Exit::Machine, "nothing can be captured on this machine");
         for &rung in ladder {
-            match Self::start_on(rung, cgroup, settings) {
+            match start(rung) {
                 Ok(session) => return Ok(Capture { session, choice: Choice { rung, passed_over } }),
                 Err(failure) => {
                     passed_over.push((rung, failure.message.clone()));
@@ -101,14 +119,14 @@ impl Capture {
         Err(last)
     }
 
-    fn start_on(rung: Rung, cgroup: &Cgroup, settings: &Settings) -> Result<Session, Failure> {
+    fn start_on(rung: Rung, cgroup_id: u64, path: Option<&Path>, settings: &Settings) -> Result<Session, Failure> {
         if let Some(check) = rung.lacking() {
             let why = format!("this kernel lacks {}: {}", check.name, check.detail);
             return Err(Failure::new(Exit::Machine, why).remedy(check.remedy));
         }
-        let (kernel, sources) = compile(rung, cgroup.id(), settings)?;
+        let (kernel, sources) = compile(rung, cgroup_id, settings)?;
         let refused = |failure| Failure { exit: Exit::Machine, ..failure };
-        Session::start(kernel, Some(cgroup.path()), &sources).map_err(refused)
+        Session::start(kernel, path, &sources).map_err(refused)
     }
 
     /// Hands every waiting record to `each`, in order.
@@ -167,5 +185,17 @@ mod tests {
             assert!(failed.is_none() || rung.lacking().is_some(), "{rung}: {failed:?}");
         }
         let _ = cgroup.remove();
+    }
+
+    #[test]
+    fn the_kernel_takes_the_capture_program_of_everybody() {
+        for rung in Rung::LADDER {
+            for whose in [Whose::Below(1), Whose::Process(std::process::id()), Whose::AllBut(std::process::id())] {
+                let settings = Settings { rung: Some(rung), whose, ..Settings::default() };
+                let failed = Capture::watch(&settings).err();
+                let lacks = rung.lacking().is_some() || crate::app::privileged().is_err();
+                assert!(failed.is_none() || lacks, "{rung} {whose:?}: {failed:?}");
+            }
+        }
     }
 }

@@ -80,6 +80,7 @@ pub fn run(args: Args) -> Outcome {
             ring_len_bytes: args.ring_mib.next_power_of_two() << 20,
             filters: rules.filters().clone(),
             rung: args.through.map(Into::into),
+            ..Settings::default()
         },
     };
     let vault = Vault::of_recording(&request.output, &secrets::state_folder())?;

@@ -26,6 +26,12 @@ pub struct Args {
     /// Start this command, in a cgroup of its own, and end with it.
     #[arg(short = 'c', value_name = "CMD", group = "source")]
     pub command: Option<String>,
+    /// Listen to the messages of this process, and end with it.
+    #[arg(short = 'p', value_name = "PID", group = "source")]
+    pub process: Option<u32>,
+    /// Listen to the messages of this cgroup's processes, and of those below it.
+    #[arg(long, value_name = "PATH", group = "source")]
+    pub cgroup: Option<PathBuf>,
     /// Take the messages from this recording, in the order of their time.
     #[arg(long, value_name = "RECORDING", group = "source")]
     pub from: Option<PathBuf>,
@@ -101,7 +107,7 @@ pub fn run(args: Args) -> Outcome {
     match &source {
         Source::Packets(path) => ready.past(|| Captured::open(path)),
         Source::Recording(dir) => ready.past(|| Recorded::open(dir)),
-        Source::Command(_) | Source::Unnamed => ready.live(&machine),
+        live => ready.live(&machine, live.clone()),
     }
 }
 
@@ -111,7 +117,9 @@ fn source(args: &Args) -> Source {
         Args { command: Some(command), .. } => Source::Command(command.clone()),
         Args { from: Some(dir), .. } => Source::Recording(dir.clone()),
         Args { pcap: Some(path), .. } => Source::Packets(path.clone()),
-        _ => Source::Unnamed,
+        Args { process: Some(id), .. } => Source::Process(*id),
+        Args { cgroup: Some(path), .. } => Source::Cgroup(path.clone()),
+        _ => Source::Machine,
     }
 }
 
@@ -125,7 +133,7 @@ struct Ready<'a> {
 
 impl Ready<'_> {
     /// Runs in the kernel, and over live messages.
-    fn live(self, machine: &Machine) -> Outcome {
+    fn live(self, machine: &Machine, source: Source) -> Outcome {
         let Ready { args, sources, program, warnings } = self;
         let kernel = compile::kernel(&program, machine, &compile::kernel_options(), &bpf::Options::default())
             .map_err(|faults| faults.failure(sources))?;
@@ -140,7 +148,7 @@ impl Ready<'_> {
             warnings,
             kernel,
             messages,
-            command: args.command.clone(),
+            source,
             out: output(args)?,
             format: args.format,
             is_quiet: args.quiet,

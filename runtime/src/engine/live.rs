@@ -1,4 +1,4 @@
-//! Message probes over the traffic of a command: the capture program's events, decoded, run through the clauses.
+//! Message probes over live traffic, of a command or of processes that run already: the capture program's events, decoded, run through the clauses.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -7,14 +7,20 @@ use std::sync::Arc;
 use reel_lang::schema::Side;
 use reel_probes::cgroup::Cgroup;
 use reel_probes::event::{Event, Task};
+use reel_probes::programs::Whose;
+use reel_probes::sockets;
 use reel_protocols::conversation::Config;
 
 use super::messages::Messages;
 use crate::capture::connections::{ConnId, Connections, Ends, Moment, NOBODY, Sink};
 use crate::capture::conversations::{Conversations, Heard};
+use crate::capture::joining::Joined;
 use crate::capture::kernel::{Capture, Settings};
 use crate::capture::stream::Piece;
 use crate::exit::Failure;
+
+/// The most threads whose names are remembered; beyond it they are asked for again.
+const MAX_COMMS: usize = 65_536;
 
 /// A capture whose exchanges run through message clauses.
 pub struct Live {
@@ -38,9 +44,28 @@ impl Live {
     /// What this machine cannot do.
     pub fn start(cgroup: &Cgroup, messages: Messages) -> Result<Live, Failure> {
         let capture = Capture::start(cgroup, &Settings::default())?;
+        Ok(Live::of(capture, Connections::default(), messages))
+    }
+
+    /// Starts to capture what processes exchange that run already. Connections that are open are those of the network namespace of
+    /// a process, or of reel's own.
+    ///
+    /// # Errors
+    /// What this machine cannot do.
+    pub fn watch(whose: Whose, namespace_of: Option<u32>, messages: Messages) -> Result<Live, Failure> {
+        let capture = Capture::watch(&Settings { whose, ..Settings::default() })?;
+        // Asked once the capture is at work: what opens from now on, it sees.
+        let open = sockets::tcp(namespace_of).unwrap_or_else(|error| {
+            eprintln!("reel: warning: connections that are open already cannot be listed, and are left out: {error}");
+            Vec::new()
+        });
+        Ok(Live::of(capture, Connections::of_others(&open), messages))
+    }
+
+    fn of(capture: Capture, connections: Connections, messages: Messages) -> Live {
         let conversations = Conversations::new(Arc::new(Config::default()));
         let listener = Listener { conversations, comms: HashMap::new() };
-        Ok(Live { capture, connections: Connections::default(), listener, messages, bad_records: 0 })
+        Live { capture, connections, listener, messages, bad_records: 0 }
     }
 
     /// Takes every event that waits, and runs the clauses.
@@ -71,6 +96,18 @@ impl Live {
         }
     }
 
+    /// What became of connections that were open before, a sentence each, for people.
+    pub fn notes(&self) -> Option<String> {
+        let Joined { connections, picked_up, skipped_bytes } = self.connections.joined();
+        let untold = connections - picked_up;
+        (connections > 0).then(|| {
+            format!(
+                "{connections} of the connections that were open before were used: {picked_up} picked up at a request after \
+                 {skipped_bytes} bytes, {untold} could not be told"
+            )
+        })
+    }
+
     /// Records and bytes that were lost.
     pub fn lost(&self) -> u64 {
         self.capture.lost_records() + self.bad_records
@@ -83,6 +120,9 @@ impl Listener {
             Event::Data(data) => data.task,
             Event::State(change) => change.task,
         };
+        if self.comms.len() >= MAX_COMMS {
+            self.comms.clear();
+        }
         self.comms.entry(task.tid).or_insert_with(|| comm(task));
     }
 

@@ -1,8 +1,8 @@
-//! The loop of a script: kernel events, messages, timers, signals, and the end of the command that it watches.
+//! The loop of a live script: kernel events, messages, timers, signals, and the end of the command or process that it watches.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use reel_lang::diagnostic::Diagnostics;
@@ -18,6 +18,7 @@ use super::printer::Printer;
 use super::screen::{KERNEL, NATIVE, Screen, Store, cannot};
 use super::session::Session;
 use super::signals::Signals;
+use super::source::Source;
 use super::{compile, maps};
 use crate::app::{App, Home, Output};
 use crate::cli::Format;
@@ -30,9 +31,10 @@ pub struct Request<'a> {
     pub program: hir::Program,
     pub warnings: Diagnostics,
     pub kernel: compile::Kernel,
-    /// The message clauses, where there are any: they need a command to listen to.
+    /// The message clauses, where there are any.
     pub messages: Option<Messages>,
-    pub command: Option<String>,
+    /// What they listen to, live.
+    pub source: Source,
     pub out: Box<dyn Write>,
     pub format: Format,
     pub is_quiet: bool,
@@ -44,10 +46,7 @@ pub struct Request<'a> {
 /// What this machine cannot do, or the script's fault where the kernel refuses it.
 pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
     compile::eprint_all(&request.warnings, request.sources);
-    if request.messages.is_some() && request.command.is_none() {
-        return Err(Failure::new(Exit::Usage, "message probes need traffic to listen to")
-            .remedy("name a command with -c: reel -e '...' -c ./server"));
-    }
+    let watched = request.source.ended()?;
     let mut signals = Signals::take().map_err(|error| cannot("take over signals", &error))?;
     let session = Session::start(request.kernel, None, request.sources)?;
     let names = ProgramNames::new(session.probe_names().to_vec());
@@ -55,28 +54,41 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
     let printer = Printer::new(request.out, request.format, Box::new(names));
     let screen = Screen::new(printer, request.program, session.outputs(), native);
     let sources = request.sources;
-    let mut run = Run { halves: Halves { session, live: None }, screen, sources };
+    let mut run = Run { halves: Halves { session, live: None }, screen, sources, watched };
     run.halves.session.begin(sources)?;
     let count = run.halves.session.attached() + request.messages.as_ref().map_or(0, Messages::count);
-    let home = request.command.as_ref().map(|_| Home::make(Output::Own)).transpose()?;
-    if let (Some(messages), Some(home)) = (request.messages, &home) {
-        run.halves.live = Some(Live::start(home.cgroup(), messages)?);
+    let command = match &request.source {
+        Source::Command(command) => Some(command),
+        _ => None,
+    };
+    let home = command.map(|_| Home::make(Output::Own)).transpose()?;
+    run.halves.live = match (request.messages, &home) {
+        (None, _) => None,
+        (Some(messages), Some(home)) => Some(Live::start(home.cgroup(), messages)?),
+        (Some(messages), None) => Some(request.source.watch(messages)?),
+    };
+    if run.halves.live.is_some() && request.source == Source::Machine {
+        eprintln!("{WHOLE_MACHINE}");
     }
     if !request.is_quiet {
         run.screen.attached(count)?;
     }
     notify_attached();
     run.take_events()?;
-    let mut app = match (home, &request.command) {
+    let mut app = match (home, command) {
         (Some(home), Some(command)) => Some(home.start(&shell(command), &[], &[])?),
         _ => None,
     };
-    if !run.halves.session.is_over_after_begin() || app.is_some() {
+    if !run.halves.session.is_over_after_begin() || run.halves.live.is_some() || app.is_some() {
         run.wait(&mut signals, &mut app)?;
     }
     drop(app);
     run.finish()
 }
+
+/// What listening to everybody means.
+const WHOLE_MACHINE: &str = "reel: listening to the whole machine, but for reel itself; a connection within the machine is seen from \
+     both of its ends, once `in` and once `out`; -c, -p and --cgroup listen to less";
 
 /// A command line as the shell runs it, without a shell between.
 fn shell(command: &str) -> [OsString; 3] {
@@ -94,6 +106,8 @@ struct Run<'a> {
     halves: Halves,
     screen: Screen,
     sources: &'a SourceMap,
+    /// Becomes readable when the process of `-p` ends.
+    watched: Option<OwnedFd>,
 }
 
 /// The two halves of a program at work.
@@ -150,11 +164,19 @@ impl Run<'_> {
                 }
                 break;
             }
-            if app.as_mut().is_some_and(|app| app.exited().is_some()) {
+            if app.as_mut().is_some_and(|app| app.exited().is_some()) || self.is_watched_over() {
+                self.take_events()?;
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Whether the process of `-p` has ended.
+    fn is_watched_over(&self) -> bool {
+        let Some(watched) = &self.watched else { return false };
+        let mut fds = [PollFd::new(watched, PollFlags::IN)];
+        poll(&mut fds, Some(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
 
     /// Sleeps until an event, a signal, the command's end, or the timeout.
@@ -168,6 +190,9 @@ impl Run<'_> {
         }
         if let Some(app) = app {
             fds.push(PollFd::from_borrowed_fd(app.exit_fd(), PollFlags::IN));
+        }
+        if let Some(watched) = &self.watched {
+            fds.push(PollFd::new(watched, PollFlags::IN));
         }
         if let Some(ring) = self.halves.session.ring() {
             fds.push(PollFd::from_borrowed_fd(ring.as_fd(), PollFlags::IN));
@@ -198,6 +223,7 @@ impl Run<'_> {
     fn finish(mut self) -> Result<Exit, Failure> {
         if let Some(live) = &mut self.halves.live {
             live.finish();
+            live.notes().into_iter().for_each(|note| eprintln!("reel: {note}"));
         }
         self.halves.session.detach();
         let asked = self.screen.exit.take();

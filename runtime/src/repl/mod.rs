@@ -17,6 +17,7 @@ use reel_lang::span::{FileId, SourceMap};
 use crate::cli::{Format, Outcome, report};
 use crate::engine::environment::Machine;
 use crate::engine::messages::Messages;
+use crate::engine::source::Source;
 use crate::engine::{compile, run};
 use crate::exit::{Exit, Failure};
 use input::{Input, Pending};
@@ -132,7 +133,7 @@ impl Prompt {
             warnings,
             kernel,
             messages,
-            command: None,
+            source: Source::Machine,
             out: Box::new(BufWriter::new(std::io::stdout())),
             format: Format::Text,
             is_quiet: false,

@@ -196,8 +196,9 @@ impl Flow {
             return;
         }
         self.hold(half, segment, segment.ack.unwrap_or_default());
+        // Clients get their ports from the upper range.
         let begun: Vec<u8> = self.held.iter().flat_map(|held| &held.payload).copied().collect();
-        match pickup::begins_request(&begun, segment.from, segment.to) {
+        match pickup::begins_request(&begun, segment.from.port() > segment.to.port()) {
             Begins::Yes => self.pick_up(half, out),
             Begins::No => self.skip_held(out),
             Begins::Unsure => {}
