@@ -1,12 +1,14 @@
 //! Message probes over every source: the same script gives the same answer, and no source makes reel grow without bound.
 
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 
+use reel_probes::cgroup::Cgroup;
+use reel_probes::doctor::Capability;
 use reel_tests::pcap::{From, PacketFile};
-use reel_tests::process::{Running, free_port, root};
+use reel_tests::process::{PATIENCE, Running, free_port, root};
 
 use super::network::{PLAIN, ask, counter};
 use super::support::{Ran, folder, has, reel, wait_until};
@@ -101,12 +103,140 @@ fn a_recording_a_packet_file_and_a_live_capture_give_the_same_answer() {
 }
 
 /// Interrupts a run, and takes what it printed.
-fn end(mut run: Running) -> Ran {
+fn end(run: Running) -> Ran {
     rustix::process::kill_process(rustix::process::Pid::from_child(&run.0), rustix::process::Signal::INT).unwrap();
+    wait_end(run)
+}
+
+/// A connection to the odd service that stays open.
+struct Client(TcpStream);
+
+impl Client {
+    fn of(port: u16) -> Client {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client(stream)
+    }
+
+    fn send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn answer(&mut self) {
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            self.0.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let len = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap().parse().unwrap();
+        self.0.read_exact(&mut vec![0; len]).unwrap();
+    }
+
+    fn visit(&mut self, path: &str) {
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: plain\r\n\r\n"));
+        self.answer();
+    }
+}
+
+/// The odd service at work, after a shell command.
+fn service(before: &str, port: u16, dependency: SocketAddr) -> Running {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{before}; exec python3 {}", root().join(PLAIN).display()));
+    command.env("PORT", port.to_string()).env("DEPENDENCY", dependency.to_string());
+    let mut service = Running::start(&mut command).unwrap();
+    service.wait_listening(port).unwrap();
+    service
+}
+
+/// Starts reel, and waits until it listens.
+fn listening(args: &[&str]) -> Running {
+    let mut run = Running::start(reel(args).stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap();
+    let mut line = Vec::new();
+    let out = run.0.stdout.as_mut().unwrap();
+    while !line.ends_with(b"\n") {
+        let mut byte = [0];
+        assert!(out.read(&mut byte).unwrap() > 0, "reel ended before it listened");
+        line.push(byte[0]);
+    }
+    assert!(line.starts_with(b"Attached"), "{}", String::from_utf8_lossy(&line));
+    run
+}
+
+/// Takes what a run prints until it ends by itself.
+fn wait_end(mut run: Running) -> Ran {
     let (mut out, mut err) = (String::new(), String::new());
     run.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     run.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     Ran { code: run.0.wait().unwrap().code(), out, err }
+}
+
+#[test]
+fn a_running_process_is_listened_to_on_connections_old_and_new() {
+    if !has("python3") || !Capability::TcpHooks.needs() {
+        return;
+    }
+    let (port, other) = (free_port().unwrap(), free_port().unwrap());
+    let dependency = counter(([127, 0, 0, 1], 0));
+    let (service, _other) = (service("true", port, dependency), service("true", other, dependency));
+    let (mut old, mut halfway) = (Client::of(port), Client::of(port));
+    old.visit("/unseen");
+    halfway.send("GET /half HTTP/1.1\r\nHos");
+    let script = "http:exchange { @[path, direction, port, pid] = count(); } redis:out:exchange { @calls = count(); }";
+    let pid = service.0.id();
+    let run = listening(&["-e", script, "-p", &pid.to_string()]);
+    old.visit("/old");
+    halfway.send("t: plain\r\n\r\n");
+    halfway.answer();
+    halfway.visit("/told");
+    Client::of(port).visit("/new");
+    Client::of(other).visit("/others");
+    drop(service);
+    let ran = wait_end(run).exits(0);
+    for path in ["/old", "/told", "/new"] {
+        assert!(ran.out.contains(&format!("@[{path}, in, {port}, {pid}]: 1\n")), "{}\n{}", ran.out, ran.err);
+    }
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("@[")).count(), 3, "{}", ran.out);
+    ran.prints("@calls: 4\n").says("2 of the connections that were open before were used: 2 picked up at a request");
+}
+
+#[test]
+fn a_cgroup_is_listened_to_with_those_below_it() {
+    if !has("python3") || !Capability::TcpHooks.needs() {
+        return;
+    }
+    let cgroup = Cgroup::create().unwrap();
+    let below = cgroup.path().join("below");
+    std::fs::create_dir(&below).unwrap();
+    let (port, other) = (free_port().unwrap(), free_port().unwrap());
+    let dependency = counter(([127, 0, 0, 1], 0));
+    let inside = service(&format!("echo $$ >{}/cgroup.procs", below.display()), port, dependency);
+    let outside = service("true", other, dependency);
+    let path = cgroup.path().display().to_string();
+    let run = listening(&["-e", "http:exchange { @[path, direction] = count(); }", "--cgroup", &path]);
+    Client::of(port).visit("/inside");
+    Client::of(other).visit("/outside");
+    let ran = end(run).exits(0).prints("@[/inside, in]: 1\n");
+    assert!(!ran.out.contains("/outside"), "{}", ran.out);
+    drop((inside, outside));
+    wait_until("the cgroup is empty", || std::fs::remove_dir(&below).is_ok());
+    Ran::of(&mut reel(["-e", "http:request { @ = count(); }", "--cgroup", "/tmp"])).exits(2).says("this is no cgroup");
+}
+
+#[test]
+fn the_whole_machine_is_listened_to_from_both_ends() {
+    if !has("python3") || !Capability::TcpHooks.needs() {
+        return;
+    }
+    let port = free_port().unwrap();
+    let service = service("true", port, counter(([127, 0, 0, 1], 0)));
+    let script = format!("http:exchange /port == {port}/ {{ @[path, direction, comm] = count(); }}");
+    let run = listening(&["-e", &script]);
+    Client::of(port).visit("/here");
+    let ran = end(run).exits(0).says("listening to the whole machine, but for reel itself");
+    let ran = ran.prints("@[/here, in, python3]: 1\n");
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("@[/here, out, ")).count(), 1, "{}", ran.out);
+    drop(service);
 }
 
 /// Runs reel over a packet file that is written while it is read, and tells its greatest memory in bytes.

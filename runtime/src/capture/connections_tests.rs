@@ -155,3 +155,61 @@ fn what_is_read_after_the_end_belongs_to_the_connection() {
         Losses { missing_bytes: 0, unknown_socket_bytes: 4 },
     );
 }
+
+/// Feeds events of a capture of others, of whom one connection was open before: a client's at port 40000, or a server's.
+fn check_joined(is_listening: bool, events: &[Event<'_>], expect: &str, joined: Joined) {
+    let socket = |cookie, local: u16, remote: u16, is_listening| Socket {
+        cookie: Cookie(cookie),
+        local: SocketAddr::from(([127, 0, 0, 1], local)),
+        remote: SocketAddr::from(([127, 0, 0, 1], remote)),
+        is_listening,
+    };
+    let (mut sockets, mut transcript) = (vec![socket(1, 8080, 40_000, false)], Transcript::default());
+    if is_listening {
+        sockets.push(socket(2, 8080, 0, true));
+    }
+    let mut connections = Connections::of_others(&sockets);
+    for event in events {
+        connections.event(event, &mut transcript);
+    }
+    connections.finish(Moment { time_ns: 3, task: NOBODY }, &mut transcript);
+    assert_eq!((transcript.0.as_str(), connections.joined()), (expect, joined));
+}
+
+#[test]
+fn a_connection_that_was_open_is_picked_up_at_a_request() {
+    let (rest, answer) = (data(1, Flow::Received, 90, "tail of one"), data(1, Flow::Sent, 500, "HTTP/1.1 200 OK"));
+    let (front, back) = (data(1, Flow::Received, 101, "GE"), data(1, Flow::Received, 103, "T / HTTP/1.1\r\n"));
+    check_joined(
+        true,
+        &[rest, answer, front, back, state(1, TcpState::Established, TcpState::CloseWait, 515, 117)],
+        "0 opened in server 127.0.0.1:8080\n0 request GE by 7\n0 request T / HTTP/1.1\r\n by 7\n0 request closed\n\
+         0 response closed\n0 ended, request first\n",
+        Joined { connections: 1, picked_up: 1, skipped_bytes: 26 },
+    );
+}
+
+#[test]
+fn who_does_not_listen_is_the_client() {
+    check_joined(
+        false,
+        &[data(1, Flow::Received, 90, "GET / HTTP/1.1\r\n"), data(1, Flow::Sent, 500, "GET / HTTP/1.1\r\n")],
+        "0 opened out server 127.0.0.1:40000\n0 request GET / HTTP/1.1\r\n by 7\n0 response closed\n0 request closed\n0 ended, nobody first\n",
+        Joined { connections: 1, picked_up: 1, skipped_bytes: 16 },
+    );
+}
+
+#[test]
+fn what_cannot_be_told_is_counted_and_forgotten() {
+    check_joined(
+        true,
+        &[
+            data(1, Flow::Received, 90, "no"),
+            data(1, Flow::Received, 92, "GET / HTTP/1.1\r\n"),
+            data(9, Flow::Received, 1, "GET / HTTP/1.1\r\n"),
+            state(1, TcpState::CloseWait, TcpState::Close, 500, 106),
+        ],
+        "",
+        Joined { connections: 1, picked_up: 0, skipped_bytes: 18 },
+    );
+}
