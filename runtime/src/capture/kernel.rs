@@ -162,6 +162,7 @@ fn count(entry: &crate::output::map::Entry) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic)]
 mod tests {
     use super::*;
 
@@ -196,6 +197,28 @@ mod tests {
                 let lacks = rung.lacking().is_some() || crate::app::privileged().is_err();
                 assert!(failed.is_none() || lacks, "{rung} {whose:?}: {failed:?}");
             }
+        }
+    }
+
+    #[test]
+    fn that_others_can_be_watched_costs_an_app_nothing() {
+        let settings = Settings::default();
+        for rung in Rung::LADDER {
+            let Ok((program, _)) = compile(rung, 7, &settings) else { continue };
+            let mut text = programs::capture(rung, &settings.filters);
+            for (asked, plain) in [
+                ("/ours(args.sk)/", "/socket_cgroup(args.sk) == $1/"),
+                ("!ours($sk)", "socket_cgroup($sk) != $1"),
+                ("known(args.sk)", "socket_cgroup(args.sk) == $1"),
+                ("/runs()", "/cgroup == $1"),
+            ] {
+                text = text.replace(asked, plain);
+            }
+            let parameters = vec!["7".to_owned(), (settings.ring_len_bytes / 4).to_string()];
+            let (lower, options) = (compile::kernel_options(), bpf::Options::default());
+            let Ok((plain, _)) = trusted(NAME, &text, parameters, &lower, &options) else { panic!("{text}") };
+            let length = |kernel: &Kernel| bpf::disassemble(&kernel.object, None).lines().count();
+            assert_eq!(length(&program), length(&plain), "{rung}");
         }
     }
 }
