@@ -105,8 +105,8 @@ pub fn run(args: Args) -> Outcome {
     compile::source(&program, &source.facts()).map_err(|faults| faults.failure(&sources))?;
     let ready = Ready { args: &args, sources: &sources, program, warnings };
     match &source {
-        Source::Packets(path) => ready.past(|| Captured::open(path)),
-        Source::Recording(dir) => ready.past(|| Recorded::open(dir)),
+        Source::Packets(path) => ready.past(|messages| Captured::open(path, messages.config())),
+        Source::Recording(dir) => ready.past(|_| Recorded::open(dir)),
         live => ready.live(&machine, live.clone()),
     }
 }
@@ -156,14 +156,14 @@ impl Ready<'_> {
     }
 
     /// Runs over messages that are over.
-    fn past<P: Past>(self, open: impl FnOnce() -> Result<P, Failure>) -> Outcome {
+    fn past<P: Past>(self, open: impl FnOnce(&Messages) -> Result<P, Failure>) -> Outcome {
         let Ready { args, sources, program, warnings } = self;
         let native = compile::native_only(&program).map_err(|faults| faults.failure(sources))?;
         let Some(messages) = Messages::compile(&program, native)? else { return Ok(Exit::Passed) };
         if args.dry_run {
             return Ok(Exit::Passed);
         }
-        let mut past = open()?;
+        let mut past = open(&messages)?;
         let (out, format, is_quiet) = (output(args)?, args.format, args.quiet);
         let request = past::Request { sources, program, warnings, messages, out, format, is_quiet };
         past::run(request, &mut past)

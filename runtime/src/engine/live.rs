@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use reel_lang::schema::Side;
 use reel_probes::cgroup::Cgroup;
 use reel_probes::event::{Event, Task};
 use reel_probes::programs::Whose;
 use reel_probes::sockets;
-use reel_protocols::conversation::Config;
 
 use super::messages::Messages;
 use crate::capture::connections::{ConnId, Connections, Ends, Moment, NOBODY, Sink};
@@ -63,7 +61,7 @@ impl Live {
     }
 
     fn of(capture: Capture, connections: Connections, messages: Messages) -> Live {
-        let conversations = Conversations::new(Arc::new(Config::default()));
+        let conversations = Conversations::new(messages.config());
         let listener = Listener { conversations, comms: HashMap::new() };
         Live { capture, connections, listener, messages, bad_records: 0 }
     }

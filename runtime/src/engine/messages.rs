@@ -4,9 +4,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reel_compiler::ir::OutputId;
+use reel_compiler::ir::{Inst, OutputId};
 use reel_compiler::jit::{Native, Record};
 use reel_compiler::lower::{NativeClause, NativeModule};
 use reel_compiler::native::maps::Cell as NativeCell;
@@ -16,9 +17,9 @@ use reel_lang::hir::{self, Event, Header, MapId, MessageProbe};
 use reel_lang::schema::{Schema, Side, conn};
 use reel_lang::value::Value;
 use reel_probes::catalog;
-use reel_protocols::Message;
-use reel_protocols::conversation::Timed;
+use reel_protocols::conversation::{Config, Timed};
 use reel_protocols::record::Conn;
+use reel_protocols::{Demand, Message, Protocol, protocols};
 
 use super::clock::Clock;
 use super::screen::Store;
@@ -101,6 +102,26 @@ impl Messages {
     /// Whether there is a clause on messages, and not only on moments.
     pub fn listens(&self) -> bool {
         !self.probes.is_empty()
+    }
+
+    /// How conversations are decoded for these clauses: a field that none of them reads is left alone.
+    pub fn config(&self) -> Arc<Config> {
+        let wanted = |protocol: &'static dyn Protocol| {
+            let of = self.probes.iter().filter(|(probe, _)| probe.protocol == protocol.schema().protocol);
+            let functions = of.flat_map(|(_, clause)| clause.predicate.into_iter().chain(clause.body));
+            (protocol, Demand(functions.fold(0, |mask, function| mask | self.fields_of(function))))
+        };
+        Arc::new(Config { protocols: protocols().iter().copied().map(wanted).collect(), ..Config::default() })
+    }
+
+    /// The fields that a function reads, a bit each; those beyond the 63rd are always decoded.
+    fn fields_of(&self, function: u32) -> u64 {
+        let blocks = self.module.module.functions.get(function as usize).map_or(&[][..], |found| &found.blocks);
+        let insts = blocks.iter().flat_map(|block| &block.insts);
+        insts.fold(0, |mask, (inst, _)| match inst {
+            Inst::Field { field, .. } if field.0 < 64 => mask | 1 << field.0,
+            _ => mask,
+        })
     }
 
     /// Sets the time that clauses see.

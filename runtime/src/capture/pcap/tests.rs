@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 
 use reel_protocols::conversation::Timed;
 
@@ -20,7 +21,7 @@ fn told(file: &[u8]) -> (String, Vec<String>, Option<Failure>) {
     let path = folder.path().join("x.pcap");
     std::fs::write(&path, file).unwrap();
     let mut lines = String::new();
-    let mut captured = match Captured::open(&path) {
+    let mut captured = match Captured::open(&path, Arc::default()) {
         Ok(captured) => captured,
         Err(failure) => return (lines, Vec::new(), Some(at_file(failure, &path))),
     };
@@ -78,7 +79,7 @@ fn run(file: &[u8], script: &str) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.pcap");
     std::fs::write(&path, file).unwrap();
-    over(&Source::Packets(path.clone()), script, || Box::new(Captured::open(&path).unwrap()))
+    over(&Source::Packets(path.clone()), script, |messages| Box::new(Captured::open(&path, messages.config()).unwrap()))
 }
 
 fn two(link: Link) -> Tape {
@@ -269,5 +270,21 @@ fn packets_do_not_know_processes_or_directions() {
         ("tracepoint:raw_syscalls:sys_enter { @ = count(); }", "E0705"),
     ] {
         assert_eq!(run(&file, script), Err(codes.to_owned()), "{script}");
+    }
+}
+
+#[test]
+fn only_what_is_asked_for_is_decoded_and_answers_are_the_same() {
+    let tape = Tape::new(Link::Raw).open().get("/a?x=1", "{\"n\": 7}").get("/b", "no").close();
+    for (script, expect) in [
+        (r#"http:exchange /query["x"] == "1"/ { printf("%s\n", response.body_raw); }"#, "{\"n\": 7}\n"),
+        (r#"http:response /body == "no"/ { printf("%s %d %s\n", request.path, status, reason); }"#, "/b 200 OK\n"),
+        (r#"http:request { printf("%s %s\n", host, header["host"]); }"#, "a a\na a\n"),
+        (
+            r#"http:exchange { printf("%s %d\n", latency, size); } tcp:exchange { printf("%s\n", data); }"#,
+            "4ms 78\n4ms 68\n",
+        ),
+    ] {
+        assert_eq!(run(&tape.pcap(), script).as_deref(), Ok(expect), "{script}");
     }
 }

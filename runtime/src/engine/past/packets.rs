@@ -31,12 +31,12 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// Opens a packet file.
+    /// Opens a packet file, whose conversations are decoded as `config` says.
     ///
     /// # Errors
     /// It cannot be read, or is no packet file.
-    pub fn open(path: &Path) -> Result<Captured, Failure> {
-        let listener = Listener { conversations: Conversations::new(Arc::new(Config::default())) };
+    pub fn open(path: &Path, config: Arc<Config>) -> Result<Captured, Failure> {
+        let listener = Listener { conversations: Conversations::new(config) };
         let mut captured = Captured {
             path: path.to_owned(),
             packets: Packets::open(path)?,

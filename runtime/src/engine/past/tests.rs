@@ -29,7 +29,11 @@ impl Write for Shown {
 }
 
 /// What a script prints over a source, or the codes of its faults.
-pub(crate) fn over(source: &Source, script: &str, past: impl FnOnce() -> Box<dyn Past>) -> Result<String, String> {
+pub(crate) fn over(
+    source: &Source,
+    script: &str,
+    past: impl FnOnce(&Messages) -> Box<dyn Past>,
+) -> Result<String, String> {
     let (sources, file) = SourceMap::single("test.rr", script);
     let (program, warnings) =
         compile::front(&sources, &[file], &Machine::default(), &Options::default()).map_err(|faults| codes(&faults))?;
@@ -40,7 +44,8 @@ pub(crate) fn over(source: &Source, script: &str, past: impl FnOnce() -> Box<dyn
     let out = Box::new(shown.clone());
     let (format, is_quiet) = (Format::Text, true);
     let request = Request { sources: &sources, program, warnings, messages, out, format, is_quiet };
-    let exit = run(request, &mut *past()).map_err(|failure| failure.message)?;
+    let mut past = past(&request.messages);
+    let exit = run(request, &mut *past).map_err(|failure| failure.message)?;
     let text = String::from_utf8(shown.0.lock().unwrap().clone()).unwrap();
     Ok(if exit == Exit::Passed { text } else { format!("{text}exit {}\n", exit.code()) })
 }
@@ -76,7 +81,7 @@ fn check(script: &str, expect: Result<&str, &str>) {
     let dir = folder.path().join("recording");
     write(&dir, Some(([127, 0, 0, 1], 40_000).into()));
     let source = Source::Recording(dir.clone());
-    let shown = over(&source, script, || Box::new(Recorded::open(&dir).unwrap()));
+    let shown = over(&source, script, |_| Box::new(Recorded::open(&dir).unwrap()));
     assert_eq!(shown.as_deref().map_err(String::as_str), expect, "{script}");
 }
 
