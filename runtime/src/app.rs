@@ -146,14 +146,16 @@ pub fn privileged() -> Result<(), Failure> {
     Err(Failure::new(Exit::Machine, format!("reel lacks a privilege: {}", check.detail)).remedy(check.remedy))
 }
 
-fn cgroup_failure(error: CgroupError) -> Failure {
+/// A cgroup that cannot be made or used, as the failure of a command.
+pub fn cgroup_failure(error: CgroupError) -> Failure {
     match error {
         CgroupError::Unsupported(unsupported) => unsupported_failure(unsupported),
         other => Failure::new(Exit::Machine, other.to_string()),
     }
 }
 
-fn spawn_failure(error: SpawnError) -> Failure {
+/// A command that cannot be started, as a failure.
+pub fn spawn_failure(error: SpawnError) -> Failure {
     match error {
         SpawnError::Cgroup(error) => cgroup_failure(error),
         other => Failure::new(Exit::App, format!("the app did not start: {other}"))

@@ -3,11 +3,13 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reel_probes::doctor::Capability;
+use reel_probes::inspect::program_ids;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// How long anything may take on a slow machine.
@@ -28,15 +30,111 @@ fn a_pipe_is_read_input_by_input() {
     }
     let output = piped(
         "macro twice(x) { x * 2 }\nbegin {\n  print(twice(21));\n}\nbegin { print(nope); }\n:halp\n\
-         interval:ms:10 { @n = count(); exit(); }\n:quit\nbegin { print(99); }\n",
+         interval:ms:10 { @n = count(); exit(); }\n:wait\n:print @n\n:quit\nbegin { print(99); }\n",
     );
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{err}");
     let numbers: Vec<&str> = out.lines().filter(|line| line.parse::<u32>().is_ok()).collect();
     assert_eq!(numbers, ["42"], "what is wrong runs nothing, and nothing runs after :quit:\n{out}");
-    assert!(out.contains("@n: 1\n"), "the maps are shown at the end:\n{out}");
+    let rest: Vec<&str> = out.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    assert_eq!(rest, ["[1] Attached 1 probe", "@n: 1", "[1] ended", "@n: 1"], "a map outlives its clause");
     for part in ["unknown name `nope`", "prompt:1:15", "there is no command `:halp`", "`:help` lists what there is"] {
         assert!(err.contains(part), "{part} is missing in\n{err}");
+    }
+}
+
+#[test]
+fn the_end_of_a_pipe_waits_for_what_runs() {
+    if !Capability::RawTracepoint.needs() {
+        return;
+    }
+    let output = piped("interval:ms:10 { @n++; if (@n == 3) { printf(\"three\\n\"); clear(@n); exit(); } }\n");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(out, "[1] Attached 1 probe\nthree\n[1] ended\n");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn commands_answer() {
+    let output = piped(
+        ":list\n:maps\n:stop 7\n:stop\n:print @m\n:clear @m\n:doc histt\n:doc len\n:probes redis:re*\n:plan\n\
+         :plan http:request /method == \"GET\"/ { }\n:load /no/such/file\n:save /tmp\n:run\n",
+    );
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = [
+        "nothing runs\n",
+        "there are no maps\n",
+        "len(value)\n  message probes: ",
+        "redis:request\nredis:response\n",
+        "http:request\n    runs: native\n",
+    ];
+    let wrong = [
+        "nothing runs as 7",
+        "there is no map `@m`",
+        "did you mean `hist`?",
+        "no clause runs",
+        "cannot read the script /no/such/file",
+        "there is nothing to save",
+        "a command line is missing",
+    ];
+    for part in said {
+        assert!(out.contains(part), "{part} is missing in\n{out}");
+    }
+    for part in wrong {
+        assert!(err.contains(part), "{part} is missing in\n{err}");
+    }
+}
+
+#[test]
+fn what_is_saved_can_be_loaded() {
+    if !Capability::RawTracepoint.needs() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("saved.rr");
+    let save = format!(":save {}\n", file.display());
+    let output = piped(&format!("macro twice(x) {{ x * 2 }}\ninterval:ms:1 {{ @n = twice(4); }}\n{save}{save}:quit\n"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("a file that does not exist yet"),
+        "nothing is overwritten"
+    );
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        "macro twice(x) { x * 2 }\n\ninterval:ms:1 { @n = twice(4); }\n"
+    );
+    let output = piped(&format!(":load {}\n:list\n:quit\n", file.display()));
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("[1] macro twice(x) { x * 2 } interval:ms:1 { @n = twice(4); }\n"), "{out}");
+}
+
+#[test]
+fn message_clauses_hear_the_commands_that_run() {
+    if !Capability::TcpHooks.needs() || !Capability::UserDynptr.needs() {
+        return;
+    }
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let answer = std::thread::spawn(move || {
+        let (mut client, _) = server.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            client.read_exact(&mut byte).unwrap();
+            request.extend(byte);
+        }
+        client.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    });
+    let request = "GET /tea HTTP/1.1\\r\\nHost: shop\\r\\n\\r\\n";
+    let output = piped(&format!(
+        "http:exchange {{ printf(\"<%s %d>\\n\", path, status); @[path] = count(); }}\n\
+         :run exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; printf \"{request}\" >&3; head -1 <&3'\n\
+         :wait\n:print @\n:stop 1\n"
+    ));
+    answer.join().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    for part in ["`:run COMMAND` gives it traffic", "</tea 204>", "HTTP/1.1 204 No Content", "[2] ended", "@[/tea]: 1"]
+    {
+        assert!(out.contains(part), "{part} is missing in\n{out}\n{err}");
     }
 }
 
@@ -92,9 +190,12 @@ impl Terminal {
     }
 
     /// Waits until a text is shown, and forgets all up to it.
+    #[track_caller]
     fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
         while !self.seen.contains(text) {
-            let Ok(bytes) = self.shown.recv_timeout(PATIENCE) else { panic!("{text:?} is not shown:\n{}", self.seen) };
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(bytes) = self.shown.recv_timeout(left) else { panic!("{text:?} is not shown:\n{:?}", self.seen) };
             self.seen += &String::from_utf8_lossy(&bytes);
         }
         let end = self.seen.find(text).unwrap() + text.len();
@@ -109,8 +210,19 @@ impl Drop for Terminal {
     }
 }
 
+/// The ids of the programs that a process keeps attached.
+fn programs(pid: u32) -> Vec<u32> {
+    let id = |line: &str| line.strip_prefix("prog_id:")?.trim().parse().ok();
+    let infos = std::fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap();
+    let texts = infos.filter_map(|info| std::fs::read_to_string(info.unwrap().path()).ok());
+    let mut ids: Vec<u32> = texts.flat_map(|text| text.lines().filter_map(id).collect::<Vec<_>>()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
 #[test]
-fn on_a_terminal_a_clause_runs_until_ctrl_c() {
+fn on_a_terminal_a_clause_runs_while_the_next_is_written() {
     if !Capability::RawTracepoint.needs() {
         return;
     }
@@ -125,17 +237,91 @@ fn on_a_terminal_a_clause_runs_until_ctrl_c() {
     terminal.press("begin { print(nope); }\r");
     terminal.wait_for("unknown name `nope`");
     terminal.wait_for("reel> ");
-    // Twice, since the second run takes the signal over anew.
-    for _ in 0..2 {
-        terminal.press("interval:ms:1 { @ticks = count(); printf(\"tick\"); }\r");
-        terminal.wait_for("Attached");
+    // It ticks on while half a line stands at the prompt, which is drawn again below each tick.
+    terminal.press("interval:ms:5 { @ticks = count(); printf(\"tick\\n\"); }\r");
+    terminal.wait_for("[1] Attached 1 probe");
+    terminal.wait_for("reel> ");
+    terminal.press("begin { print(");
+    for _ in 0..3 {
         terminal.wait_for("tick");
-        terminal.press("\x03");
-        terminal.wait_for("@ticks: ");
-        terminal.wait_for("reel> ");
+        terminal.wait_for("reel> begin { print(");
     }
+    terminal.press("\"mine\"); }\r");
+    terminal.wait_for("\nmine");
+    terminal.wait_for("reel> ");
+    terminal.press(":list\r");
+    terminal.wait_for("[1] interval:ms:5 {");
+    terminal.wait_for("reel> ");
+    // Twice, since the second press finds nothing that runs, and clears the line.
+    terminal.press("half a line\x03");
+    terminal.wait_for("@ticks: ");
+    terminal.wait_for("[1] stopped");
+    terminal.wait_for("reel> ");
+    terminal.press("half a line\x03");
+    terminal.wait_for("half a line");
+    terminal.wait_for("reel> ");
+    terminal.press("begin { print(\"still here\"); }\r");
+    terminal.wait_for("\nstill here");
+    terminal.wait_for("reel> ");
     terminal.press("\x04");
     assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
     let history = std::fs::read_to_string(state.path().join("reel/history")).unwrap();
-    assert!(history.contains("interval:ms:1"), "{history}");
+    assert!(history.contains("interval:ms:5"), "{history}");
+}
+
+#[test]
+fn what_was_entered_is_remembered_by_the_next_prompt() {
+    let state = tempfile::tempdir().unwrap();
+    for keys in ["macro twice(x) { x * 2 }\r", "\x1b[A\r"] {
+        let mut terminal = Terminal::start(state.path());
+        terminal.wait_for("reel> ");
+        terminal.press(keys);
+        terminal.wait_for("macro twice(x) { x * 2 }");
+        terminal.wait_for("reel> ");
+        terminal.press("\x04");
+        assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
+fn ctrl_d_detaches_everything() {
+    if !Capability::RawTracepoint.needs() || !Capability::TcpHooks.needs() || !Capability::UserDynptr.needs() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(state.path());
+    terminal.wait_for("reel> ");
+    for (number, clause) in [
+        "tracepoint:raw_syscalls:sys_enter /comm == \"nobody\"/ { @a = count(); }",
+        "uprobe:libc:mlock2 { @b = count(); }",
+        "http:exchange { @c = count(); }",
+    ]
+    .iter()
+    .enumerate()
+    {
+        terminal.press(&format!("{clause}\r"));
+        terminal.wait_for(&format!("[{}] Attached", number + 1));
+        terminal.wait_for("reel> ");
+    }
+    terminal.press(":run exec sleep 1000\r");
+    terminal.wait_for("[4] running");
+    let programs = programs(terminal.child.id());
+    assert!(programs.len() >= 5, "one each of the first two, three of the capture: {programs:?}");
+    let in_kernel = || {
+        let all = program_ids().unwrap();
+        programs.iter().filter(|id| all.contains(id)).count()
+    };
+    assert_eq!(in_kernel(), programs.len());
+    terminal.wait_for("reel> ");
+    terminal.press("\x04");
+    for number in [3, 2, 1, 4] {
+        terminal.wait_for(&format!("[{number}] stopped"));
+    }
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+    // The kernel frees a program a moment after its last user has gone.
+    let began = Instant::now();
+    while in_kernel() > 0 {
+        assert!(began.elapsed() < PATIENCE, "a program has stayed in the kernel");
+        std::thread::yield_now();
+    }
 }

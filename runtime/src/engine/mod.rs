@@ -13,6 +13,7 @@ pub mod messages;
 pub mod names;
 pub mod past;
 pub mod printer;
+pub mod probes;
 pub mod run;
 pub mod screen;
 pub mod session;

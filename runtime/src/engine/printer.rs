@@ -110,17 +110,13 @@ impl Printer {
         Ok(Effect::None)
     }
 
-    /// A map.
-    ///
-    /// # Errors
-    /// The output's.
-    pub fn map(&mut self, mut table: Table<'_>, cut: Cut) -> io::Result<()> {
+    /// A map as it is printed.
+    pub fn map_text(&self, mut table: Table<'_>, cut: Cut) -> String {
         table.arrange(cut);
-        let text = match self.format {
+        match self.format {
             Format::Text => table.text(&*self.names),
             Format::Json => json::map(&table, &*self.names),
-        };
-        self.write(&text)
+        }
     }
 
     /// A line between things, for people only.
@@ -170,7 +166,11 @@ impl Printer {
         self.write(&line)
     }
 
-    fn write(&mut self, text: &str) -> io::Result<()> {
+    /// Text as it stands.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn write(&mut self, text: &str) -> io::Result<()> {
         self.out.write_all(text.as_bytes())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use reel_lang::diagnostic::Diagnostics;
@@ -23,7 +23,7 @@ use super::{compile, maps};
 use crate::app::{App, Home, Output};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
-use crate::output::map::Entry;
+use crate::output::map::{Cut, Entry};
 
 /// A program to run and how to show what it says.
 pub struct Request<'a> {
@@ -48,30 +48,22 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
     compile::eprint_all(&request.warnings, request.sources);
     let watched = request.source.ended()?;
     let mut signals = Signals::take().map_err(|error| cannot("take over signals", &error))?;
-    let session = Session::start(request.kernel, None, request.sources)?;
-    let names = ProgramNames::new(session.probe_names().to_vec());
-    let native = request.messages.as_ref().map_or(&[][..], |messages| messages.outputs());
-    let printer = Printer::new(request.out, request.format, Box::new(names));
-    let screen = Screen::new(printer, request.program, session.outputs(), native);
-    let sources = request.sources;
-    let mut run = Run { halves: Halves { session, live: None }, screen, sources, watched };
-    run.halves.session.begin(sources)?;
-    let count = run.halves.session.attached() + request.messages.as_ref().map_or(0, Messages::count);
-    let command = match &request.source {
+    let Request { sources, program, kernel, messages, source, out, format, .. } = request;
+    let command = match &source {
         Source::Command(command) => Some(command),
         _ => None,
     };
     let home = command.map(|_| Home::make(Output::Own)).transpose()?;
-    run.halves.live = match (request.messages, &home) {
-        (None, _) => None,
-        (Some(messages), Some(home)) => Some(Live::start(home.cgroup(), messages)?),
-        (Some(messages), None) => Some(request.source.watch(messages)?),
+    let listen = |messages| match &home {
+        Some(home) => Live::start(home.cgroup(), messages),
+        None => source.watch(messages),
     };
-    if run.halves.live.is_some() && request.source == Source::Machine {
+    let mut run = Run::start(sources, program, kernel, messages, Shown { out, format }, listen)?;
+    if run.halves.live.is_some() && source == Source::Machine {
         eprintln!("{WHOLE_MACHINE}");
     }
     if !request.is_quiet {
-        run.screen.attached(count)?;
+        run.screen.attached(run.probes)?;
     }
     notify_attached();
     run.take_events()?;
@@ -79,8 +71,8 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
         (Some(home), Some(command)) => Some(home.start(&shell(command), &[], &[])?),
         _ => None,
     };
-    if !run.halves.session.is_over_after_begin() || run.halves.live.is_some() || app.is_some() {
-        run.wait(&mut signals, &mut app)?;
+    if !run.is_over() || app.is_some() {
+        run.wait(&mut signals, &mut app, watched.as_ref())?;
     }
     drop(app);
     run.finish()
@@ -102,12 +94,19 @@ fn notify_attached() {
     }
 }
 
-struct Run<'a> {
+/// Where output goes, and in which format.
+pub struct Shown {
+    pub out: Box<dyn Write>,
+    pub format: Format,
+}
+
+/// A program at work: both halves, and what they print.
+pub struct Run<'a> {
     halves: Halves,
     screen: Screen,
     sources: &'a SourceMap,
-    /// Becomes readable when the process of `-p` ends.
-    watched: Option<OwnedFd>,
+    /// How many attach points and message probes there are.
+    probes: usize,
 }
 
 /// The two halves of a program at work.
@@ -146,17 +145,86 @@ impl Store for Halves {
     }
 }
 
-impl Run<'_> {
-    /// Waits and works until something ends the run.
-    fn wait(&mut self, signals: &mut Signals, app: &mut Option<App>) -> Result<(), Failure> {
-        while self.screen.exit.is_none() {
-            let timeout = self.halves.session.tick(self.sources)?;
+impl<'a> Run<'a> {
+    /// Attaches a program and runs `begin`; `listen` says what message clauses listen to.
+    ///
+    /// # Errors
+    /// What this machine cannot do, or the script's fault where the kernel refuses it.
+    pub fn start(
+        sources: &'a SourceMap,
+        program: hir::Program,
+        kernel: compile::Kernel,
+        messages: Option<Messages>,
+        shown: Shown,
+        listen: impl FnOnce(Messages) -> Result<Live, Failure>,
+    ) -> Result<Self, Failure> {
+        let mut session = Session::start(kernel, None, sources)?;
+        let names = ProgramNames::new(session.probe_names().to_vec());
+        let native = messages.as_ref().map_or(&[][..], |messages| messages.outputs());
+        let printer = Printer::new(shown.out, shown.format, Box::new(names));
+        let screen = Screen::new(printer, program, session.outputs(), native);
+        session.begin(sources)?;
+        let probes = session.attached() + messages.as_ref().map_or(0, Messages::count);
+        let live = messages.map(listen).transpose()?;
+        Ok(Run { halves: Halves { session, live }, screen, sources, probes })
+    }
+
+    /// How many attach points and message probes there are.
+    pub fn probes(&self) -> usize {
+        self.probes
+    }
+
+    /// Whether there is nothing to wait for: `exit()` was called, or nothing but `begin` and `end` is there.
+    pub fn is_over(&self) -> bool {
+        self.screen.exit.is_some() || self.halves.live.is_none() && self.halves.session.is_over_after_begin()
+    }
+
+    /// Runs the timers that are due, prints what was emitted, and sleeps until there is more, at the latest until one of `fds`
+    /// can be read.
+    ///
+    /// # Errors
+    /// As for [`Run::start`], and the output's.
+    pub fn step(&mut self, fds: &[BorrowedFd<'_>]) -> Result<(), Failure> {
+        let timeout = self.halves.session.tick(self.sources)?;
+        self.take_events()?;
+        if self.screen.exit.is_none() {
+            self.sleep(timeout, fds)?;
             self.take_events()?;
+        }
+        Ok(())
+    }
+
+    /// The maps of the program.
+    pub fn maps(&self) -> &[hir::Map] {
+        self.screen.maps()
+    }
+
+    /// How many entries a map has, and the map as it would be printed; none where no clause has it.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn map_text(&self, id: MapId, cut: Cut) -> io::Result<Option<(usize, String)>> {
+        self.screen.map_text(id, cut, &self.halves)
+    }
+
+    /// Removes every entry of a map.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn clear_map(&mut self, id: MapId) -> io::Result<()> {
+        self.halves.clear(id)
+    }
+
+    /// Waits and works until something ends the run; `watched` becomes readable when the process of `-p` ends.
+    fn wait(&mut self, signals: &mut Signals, app: &mut Option<App>, watched: Option<&OwnedFd>) -> Result<(), Failure> {
+        while self.screen.exit.is_none() {
+            let mut fds = signals.fds().to_vec();
+            fds.extend(app.as_ref().map(App::exit_fd));
+            fds.extend(watched.map(|watched| watched.as_fd()));
+            self.step(&fds)?;
             if self.screen.exit.is_some() {
                 break;
             }
-            self.sleep(timeout, signals, app.as_ref())?;
-            self.take_events()?;
             if let Some(signal) = signals.take_next() {
                 if let Some(app) = app {
                     app.signal(signal.number());
@@ -164,39 +232,21 @@ impl Run<'_> {
                 }
                 break;
             }
-            if app.as_mut().is_some_and(|app| app.exited().is_some()) || self.is_watched_over() {
-                self.take_events()?;
+            if app.as_mut().is_some_and(|app| app.exited().is_some()) || watched.is_some_and(is_readable) {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Whether the process of `-p` has ended.
-    fn is_watched_over(&self) -> bool {
-        let Some(watched) = &self.watched else { return false };
-        let mut fds = [PollFd::new(watched, PollFlags::IN)];
-        poll(&mut fds, Some(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
-    }
-
-    /// Sleeps until an event, a signal, the command's end, or the timeout.
-    fn sleep(&self, timeout: Option<Duration>, signals: &Signals, app: Option<&App>) -> Result<(), Failure> {
+    /// Sleeps until an event, until one of `fds` can be read, or until the timeout.
+    fn sleep(&self, timeout: Option<Duration>, fds: &[BorrowedFd<'_>]) -> Result<(), Failure> {
         // The capture program does not wake its reader for each event: that is what makes it cheap.
         let polled = self.halves.live.as_ref().map(|_| POLL_INTERVAL);
         let timeout = [timeout, polled].into_iter().flatten().min().and_then(|timeout| timeout.try_into().ok());
-        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(4);
-        for fd in signals.fds() {
-            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
-        }
-        if let Some(app) = app {
-            fds.push(PollFd::from_borrowed_fd(app.exit_fd(), PollFlags::IN));
-        }
-        if let Some(watched) = &self.watched {
-            fds.push(PollFd::new(watched, PollFlags::IN));
-        }
-        if let Some(ring) = self.halves.session.ring() {
-            fds.push(PollFd::from_borrowed_fd(ring.as_fd(), PollFlags::IN));
-        }
+        let ring = self.halves.session.ring().map(|ring| ring.as_fd());
+        let waits = fds.iter().copied().chain(ring);
+        let mut fds: Vec<PollFd<'_>> = waits.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(cannot("wait", &error.into())),
@@ -208,7 +258,10 @@ impl Run<'_> {
     }
 
     /// Prints what both halves have emitted.
-    fn take_events(&mut self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn take_events(&mut self) -> Result<(), Failure> {
         let kernel = self.halves.session.events();
         self.screen.emit_all(KERNEL, kernel, &mut self.halves)?;
         if let Some(live) = &mut self.halves.live {
@@ -220,7 +273,10 @@ impl Run<'_> {
     }
 
     /// Detaches, runs `end`, prints the maps, and tells what was lost.
-    fn finish(mut self) -> Result<Exit, Failure> {
+    ///
+    /// # Errors
+    /// As for [`Run::start`], and the output's.
+    pub fn finish(&mut self) -> Result<Exit, Failure> {
         if let Some(live) = &mut self.halves.live {
             live.finish();
             live.notes().into_iter().for_each(|note| eprintln!("reel: {note}"));
@@ -234,4 +290,9 @@ impl Run<'_> {
         self.screen.finish(lost, &self.halves)?;
         Ok(asked.or(self.screen.exit).unwrap_or(Exit::Passed))
     }
+}
+
+fn is_readable(fd: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    poll(&mut fds, Some(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
 }

@@ -91,10 +91,26 @@ impl Screen {
         Ok(())
     }
 
+    /// The maps of the program.
+    pub fn maps(&self) -> &[hir::Map] {
+        &self.program.maps
+    }
+
+    /// How many entries a map has, and the map as it is printed; none where no clause has it.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn map_text(&self, id: MapId, cut: Cut, store: &dyn Store) -> io::Result<Option<(usize, String)>> {
+        let Some(map) = self.program.maps.iter().find(|map| map.id == id) else { return Ok(None) };
+        let Some(entries) = store.entries(id)? else { return Ok(None) };
+        let count = entries.len();
+        let table = Table { name: &map.name, keys: &map.keys, value: &map.value, entries };
+        Ok(Some((count, self.printer.map_text(table, cut))))
+    }
+
     fn print_map(&mut self, id: MapId, cut: Cut, store: &dyn Store) -> io::Result<()> {
-        let Some(map) = self.program.maps.iter().find(|map| map.id == id) else { return Ok(()) };
-        let Some(entries) = store.entries(id)? else { return Ok(()) };
-        self.printer.map(Table { name: &map.name, keys: &map.keys, value: &map.value, entries }, cut)
+        let text = self.map_text(id, cut, store)?;
+        text.map_or(Ok(()), |(_, text)| self.printer.write(&text))
     }
 
     /// Makes everything visible that was shown.

@@ -4,12 +4,14 @@ use reel_lang::diagnostic::code;
 use reel_lang::parse;
 use reel_lang::span::{SourceMap, Span};
 
+use super::command::{Command, Verb};
+
 /// An input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input<'a> {
     Nothing,
-    Help,
-    Quit,
+    /// A command, and what follows its name.
+    Command(Verb, &'a str),
     /// A word after `:` that is no command.
     Unknown(&'a str),
     Program(&'a str),
@@ -20,9 +22,7 @@ impl<'a> Input<'a> {
     pub fn of(text: &'a str) -> Input<'a> {
         match text.trim() {
             "" => Input::Nothing,
-            ":help" | ":h" | ":?" => Input::Help,
-            ":quit" | ":q" | ":exit" => Input::Quit,
-            word if word.starts_with(':') => Input::Unknown(word),
+            command if command.starts_with(':') => Command::of(command),
             program => Input::Program(program),
         }
     }
@@ -44,11 +44,12 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Adds a line, and gives the input if it is whole now.
+    /// Adds a line, and gives the input if it is whole now. A command is a line.
     pub fn line(&mut self, line: &str) -> Option<String> {
         self.text += line;
         self.text.push('\n');
-        if is_open(&self.text) { None } else { Some(std::mem::take(&mut self.text)) }
+        let is_program = matches!(Input::of(&self.text), Input::Program(_));
+        if is_program && is_open(&self.text) { None } else { Some(std::mem::take(&mut self.text)) }
     }
 
     /// What is left at the end, if anything.
@@ -83,9 +84,10 @@ mod tests {
 
     #[test]
     fn commands_begin_with_a_colon() {
-        assert_eq!(Input::of(" :help \n"), Input::Help);
-        assert_eq!(Input::of(":q"), Input::Quit);
-        assert_eq!(Input::of(":halp"), Input::Unknown(":halp"));
+        assert_eq!(Input::of(" :help \n"), Input::Command(Verb::Help, ""));
+        assert_eq!(Input::of(":q"), Input::Command(Verb::Quit, ""));
+        assert_eq!(Input::of(":print  @m 5 "), Input::Command(Verb::Print, "@m 5"));
+        assert_eq!(Input::of(":halp me"), Input::Unknown(":halp"));
         assert_eq!(Input::of("begin { }\n"), Input::Program("begin { }"));
         assert_eq!(Input::of("\n"), Input::Nothing);
     }

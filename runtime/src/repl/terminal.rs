@@ -1,46 +1,46 @@
-//! The terminal side of the prompt: line editing, a history that outlives it, and completion of names.
+//! The terminal side of the prompt: line editing, a history that outlives it, completion and colours.
 //!
 //! The only module that names rustyline. The history is a file under the user's state directory; where it cannot be read or
-//! written the prompt works without it.
+//! written the prompt works without it. How output gets above the prompt is told in [`super::screen`].
 
+use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use reel_compiler::builtins;
+use crossbeam_channel::bounded;
 use rustyline::completion::Completer;
+use rustyline::config::{ColorMode, CompletionType, Config};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
+use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Context, Editor, Helper};
+use rustyline::{Context, Editor, ExternalPrinter, Helper};
 
 use super::input::{Input, is_open};
+use super::screen::Screen;
 use crate::exit::{Exit, Failure};
 use crate::recording::secrets::state_folder;
 
 const PROMPT: &str = "reel> ";
-
-/// The providers of kernel probes, for completion.
-const PROVIDERS: &[&str] = &[
-    "begin",
-    "end",
-    "fentry",
-    "fexit",
-    "interval",
-    "kprobe",
-    "kretprobe",
-    "profile",
-    "rawtracepoint",
-    "tp_btf",
-    "tracepoint",
-    "uprobe",
-    "uretprobe",
-];
+/// What the external printer writes above the prompt: nothing, in the one line that it always writes.
+const BELL: &str = "\x1b[A\n";
 
 /// A line editor.
 pub struct Terminal {
     editor: Editor<Words, DefaultHistory>,
     history: PathBuf,
+    screen: Arc<Screen>,
+}
+
+/// What the user did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    Entered(String),
+    /// Ctrl-C; what was being entered is gone.
+    Interrupt,
+    /// Ctrl-D on an empty line.
+    Leave,
 }
 
 impl Terminal {
@@ -48,31 +48,47 @@ impl Terminal {
     ///
     /// # Errors
     /// It cannot be used.
-    pub fn open() -> Result<Terminal, Failure> {
-        let mut editor = Editor::new().map_err(unreadable)?;
-        editor.set_helper(Some(Words::new()));
+    pub fn open(screen: Arc<Screen>) -> Result<Terminal, Failure> {
+        // The editor asks its helper for colours, which says whether there are any: only so it always tells what it draws, and why.
+        let config = Config::builder().completion_type(CompletionType::List).color_mode(ColorMode::Forced).build();
+        let mut editor = Editor::with_config(config).map_err(unreadable)?;
+        editor.set_helper(Some(Words { screen: screen.clone() }));
+        if let Ok(mut printer) = editor.create_external_printer() {
+            let (send, rings) = bounded(1);
+            let shown = screen.clone();
+            // It ends with the prompt, which holds the bell.
+            std::thread::spawn(move || {
+                for () in rings {
+                    if shown.is_editing() && printer.print(BELL.to_owned()).is_err() {
+                        break;
+                    }
+                }
+            });
+            screen.set_bell(send);
+        }
         let history = state_folder().join("history");
         // There is none before the first prompt.
         let _ = editor.load_history(&history);
-        eprintln!("reel {}: enter a clause, or :help", env!("CARGO_PKG_VERSION"));
-        Ok(Terminal { editor, history })
+        screen.show(&format!("reel {}: enter a clause, or :help\n", env!("CARGO_PKG_VERSION")));
+        Ok(Terminal { editor, history, screen })
     }
 
-    /// Reads an input; none at Ctrl-D. Ctrl-C takes back what was entered.
+    /// Reads what the user does next.
     ///
     /// # Errors
     /// The terminal cannot be read.
-    pub fn read(&mut self) -> Result<Option<String>, Failure> {
-        loop {
-            match self.editor.readline(PROMPT) {
-                Ok(text) => {
-                    self.remember(&text);
-                    return Ok(Some(text));
-                }
-                Err(ReadlineError::Interrupted) => {}
-                Err(ReadlineError::Eof) => return Ok(None),
-                Err(error) => return Err(unreadable(error)),
+    pub fn read(&mut self) -> Result<Key, Failure> {
+        self.screen.begin_editing();
+        let line = self.editor.readline(PROMPT);
+        self.screen.end_editing();
+        match line {
+            Ok(text) => {
+                self.remember(&text);
+                Ok(Key::Entered(text))
             }
+            Err(ReadlineError::Interrupted) => Ok(Key::Interrupt),
+            Err(ReadlineError::Eof) => Ok(Key::Leave),
+            Err(error) => Err(unreadable(error)),
         }
     }
 
@@ -93,40 +109,16 @@ fn unreadable(error: ReadlineError) -> Failure {
     Failure::new(Exit::Machine, format!("cannot read the terminal: {error}"))
 }
 
-/// What names can be completed to, in order.
-struct Words(Vec<String>);
-
-impl Words {
-    fn new() -> Words {
-        let protocols = reel_protocols::protocols().iter().map(|protocol| protocol.schema().protocol.clone());
-        let fixed = [":help", ":quit"].iter().chain(PROVIDERS).chain(builtins::names()).map(|word| (*word).to_owned());
-        let mut words: Vec<String> = fixed.chain(protocols).collect();
-        words.sort();
-        words.dedup();
-        Words(words)
-    }
-
-    /// Where the word before `pos` begins, and what it can become.
-    fn candidates(&self, line: &str, pos: usize) -> (usize, Vec<String>) {
-        let before = line.get(..pos).unwrap_or(line);
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-        let mut start = before.rfind(|c| !is_word(c)).map_or(0, |at| at + 1);
-        if let Some(at) = before[start..].rfind(':').filter(|at| *at > 0) {
-            start += at + 1;
-        }
-        let word = &before[start..];
-        if word.is_empty() {
-            return (pos, Vec::new());
-        }
-        (start, self.0.iter().filter(|candidate| candidate.starts_with(word)).cloned().collect())
-    }
+/// What the editor asks about the text at hand.
+struct Words {
+    screen: Arc<Screen>,
 }
 
 impl Completer for Words {
     type Candidate = String;
 
-    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok(self.candidates(line, pos))
+    fn complete(&self, _line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok((pos, Vec::new()))
     }
 }
 
@@ -140,22 +132,25 @@ impl Validator for Words {
 
 impl Hinter for Words {
     type Hint = String;
-}
 
-impl Highlighter for Words {}
-impl Helper for Words {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_completed() {
-        let words = Words::new();
-        assert_eq!(words.candidates("tracep", 6), (0, vec!["tracepoint".to_owned()]));
-        assert_eq!(words.candidates("begin { prin", 12).0, 8);
-        assert!(words.candidates("begin { prin", 12).1.contains(&"printf".to_owned()));
-        assert_eq!(words.candidates(":qu", 3), (0, vec![":quit".to_owned()]));
-        assert_eq!(words.candidates("begin { ", 8), (8, Vec::new()));
+    /// Asked before the prompt is drawn because of a key.
+    fn hint(&self, _: &str, _: usize, _: &Context<'_>) -> Option<String> {
+        self.screen.key_is_pressed();
+        None
     }
 }
+
+impl Highlighter for Words {
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        self.screen.prompt_is_drawn();
+        Cow::Borrowed(prompt)
+    }
+
+    /// Asked before the line is drawn because of a key.
+    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
+        self.screen.key_is_pressed();
+        false
+    }
+}
+
+impl Helper for Words {}

@@ -1,0 +1,174 @@
+//! Definitions that last for the session, and programs that are compiled with them.
+//!
+//! An input without a clause is definitions: macros, noise classes, map declarations, structs, `#define`s. It is kept if it is
+//! right together with what was kept before; one that defines the same names anew takes the place of the old one.
+
+use std::collections::BTreeSet;
+
+use reel_compiler::{bpf, plan};
+use reel_lang::ast::{self, Item};
+use reel_lang::check::Options;
+use reel_lang::hir::{self, Header};
+use reel_lang::parse;
+use reel_lang::span::{FileId, SourceMap};
+
+use super::query::Compiled;
+use crate::engine::compile::{self, Faults};
+use crate::engine::environment::Machine;
+use crate::engine::messages::Messages;
+use crate::exit::{Exit, Failure};
+
+/// What stays from one input to the next.
+pub struct Definitions {
+    kept: Vec<String>,
+    allow_unsafe: bool,
+}
+
+/// What came of an input.
+pub enum Entered {
+    /// Definitions, which are kept now; or nothing at all.
+    Kept,
+    /// Clauses, ready to be attached.
+    Clauses(Box<Compiled>),
+}
+
+/// A checked program with its sources.
+struct Checked {
+    sources: SourceMap,
+    machine: Machine,
+    program: hir::Program,
+}
+
+impl Definitions {
+    /// There are none yet.
+    pub fn new(allow_unsafe: bool) -> Self {
+        Definitions { kept: Vec::new(), allow_unsafe }
+    }
+
+    /// The texts, in the order in which they were entered.
+    pub fn texts(&self) -> &[String] {
+        &self.kept
+    }
+
+    /// Compiles an input, or keeps it. `name` stands in diagnostics.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, shown already: nothing has changed then.
+    pub fn enter(&mut self, name: &str, text: &str) -> Result<Entered, Failure> {
+        let names = defined(text);
+        let stays = |kept: &&String| names.is_empty() || !defined(kept).is_subset(&names);
+        let kept: Vec<String> = self.kept.iter().filter(stays).cloned().collect();
+        let Checked { sources, machine, program } = self.check(&kept, name, text)?;
+        if program.clauses.is_empty() {
+            if is_definition(text) {
+                self.kept = kept;
+                self.kept.push(text.trim().to_owned());
+            }
+            return Ok(Entered::Kept);
+        }
+        let shown = |faults: Faults| faults.failure(&sources);
+        let kernel = compile::kernel(&program, &machine, &compile::kernel_options(), &bpf::Options::default());
+        let kernel = kernel.map_err(shown)?;
+        let native = compile::native(&program, &kernel).map_err(shown)?;
+        let messages = Messages::compile(&program, native)?;
+        Ok(Entered::Clauses(Box::new(Compiled { sources, program, kernel, messages })))
+    }
+
+    /// Where each part of a text runs, and why.
+    ///
+    /// # Errors
+    /// As for [`Definitions::enter`].
+    pub fn plan(&self, name: &str, text: &str) -> Result<String, Failure> {
+        let Checked { sources, machine, program } = self.check(&self.kept, name, text)?;
+        let planned = plan::plan(&program, &machine).map_err(|list| {
+            let mut faults = Faults(reel_lang::diagnostic::Diagnostics::new());
+            faults.0.extend(list);
+            faults.failure(&sources)
+        })?;
+        Ok(plan::text(&planned, &program, &sources))
+    }
+
+    /// Parses and checks a text after the definitions `kept`, and shows its warnings.
+    fn check(&self, kept: &[String], name: &str, text: &str) -> Result<Checked, Failure> {
+        let mut sources = SourceMap::new();
+        let mut files: Vec<FileId> = kept.iter().map(|kept| sources.add(name, kept.as_str())).collect();
+        files.push(sources.add(name, text));
+        let has_noise = files
+            .iter()
+            .any(|file| parse::parse(&sources, *file).program.items.iter().any(|item| matches!(item, Item::Noise(_))));
+        // A class may use stdlib's.
+        let stdlib: Vec<FileId> = if has_noise {
+            reel_stdlib::files().iter().map(|(name, text)| sources.add(format!("stdlib {name}"), *text)).collect()
+        } else {
+            Vec::new()
+        };
+        let machine = Machine::default();
+        let options = Options { allow_unsafe: self.allow_unsafe, stdlib_programs: stdlib.len(), ..Options::default() };
+        let all: Vec<FileId> = stdlib.iter().chain(&files).copied().collect();
+        let (mut program, warnings) =
+            compile::front(&sources, &all, &machine, &options).map_err(|faults| faults.failure(&sources))?;
+        compile::eprint_all(&warnings, &sources);
+        program.clauses.retain(|clause| files.contains(&clause.span.file));
+        if program.clauses.iter().any(|clause| matches!(clause.header, Header::Rule(_))) {
+            return Err(Failure::new(Exit::Usage, "rules do nothing here: they speak of recording and replay")
+                .remedy("put them into a file, and give it to `reel record -r` or `reel replay -r`"));
+        }
+        Ok(Checked { sources, machine, program })
+    }
+}
+
+fn parsed(text: &str) -> ast::Program {
+    let (sources, file) = SourceMap::single("", text);
+    parse::parse(&sources, file).program
+}
+
+/// The names that a text defines, each with its kind. A text with clauses defines none that stay.
+fn defined(text: &str) -> BTreeSet<String> {
+    let program = parsed(text);
+    let item = |item: &Item| match item {
+        Item::Clause(_) => None,
+        Item::Macro(item) => Some(format!("macro {}", item.name.name)),
+        Item::MapDecl(item) => Some(format!("let @{}", item.name.name)),
+        Item::Fn(item) => Some(format!("fn {}", item.name.name)),
+        Item::Noise(item) => Some(format!("noise {}", item.name.name)),
+    };
+    if program.items.iter().any(|item| matches!(item, Item::Clause(_))) {
+        return BTreeSet::new();
+    }
+    let defines = program.defines.iter().map(|define| format!("#define {}", define.name.name));
+    program.items.iter().filter_map(item).chain(defines).collect()
+}
+
+fn is_definition(text: &str) -> bool {
+    let program = parsed(text);
+    !program.items.is_empty() || !program.defines.is_empty() || !program.c_defs.is_empty()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn enter(definitions: &mut Definitions, text: &str) -> Result<bool, Failure> {
+        Ok(matches!(definitions.enter("prompt", text)?, Entered::Kept))
+    }
+
+    #[test]
+    fn definitions_stay_and_a_wrong_one_changes_nothing() {
+        let mut definitions = Definitions::new(false);
+        assert!(enter(&mut definitions, "macro twice(x) { x * 2 }\n").unwrap());
+        assert!(enter(&mut definitions, "macro twice(x) { nope }").unwrap(), "a macro is checked where it is used");
+        assert!(enter(&mut definitions, "noise bad(s) = nope;").is_err());
+        assert!(enter(&mut definitions, "// nothing").unwrap());
+        assert_eq!(definitions.texts(), ["macro twice(x) { nope }"]);
+        assert!(enter(&mut definitions, "macro twice(x) { x + x }").unwrap());
+        assert!(enter(&mut definitions, "noise order(s) = s =~ \"^ORD-\";").unwrap());
+        assert_eq!(definitions.texts(), ["macro twice(x) { x + x }", "noise order(s) = s =~ \"^ORD-\";"]);
+    }
+
+    #[test]
+    fn rules_are_refused() {
+        let failure = enter(&mut Definitions::new(false), "match:http { ignore(body); }").unwrap_err();
+        assert!(failure.message.contains("rules do nothing here"));
+    }
+}

@@ -1,0 +1,197 @@
+//! A query: clauses that were entered, at work on a thread of their own.
+//!
+//! The prompt sends orders and waits for the answers; what the query prints goes to the screen. Every query ends in the same way,
+//! whoever ends it: it detaches, prints its maps, and leaves them as text to whoever asks later.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use reel_lang::hir;
+use reel_lang::span::SourceMap;
+use reel_probes::cgroup::Cgroup;
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::screen::{Screen, ScreenWriter};
+use crate::cli::Format;
+use crate::engine::compile::Kernel;
+use crate::engine::live::Live;
+use crate::engine::messages::Messages;
+use crate::engine::run::{Run, Shown};
+use crate::engine::source::Source;
+use crate::exit::{Exit, Failure};
+use crate::output::map::Cut;
+
+/// Clauses, compiled.
+pub struct Compiled {
+    pub sources: SourceMap,
+    pub program: hir::Program,
+    pub kernel: Kernel,
+    pub messages: Option<Messages>,
+}
+
+/// A map and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// With the `@`.
+    pub name: String,
+    pub count: usize,
+    /// As it is printed.
+    pub text: String,
+}
+
+/// What a query tells, once each and in this order; the second alone where it fails before.
+#[derive(Debug)]
+pub enum Notice {
+    /// All is attached: so many probes. Nothing follows soon unless `is_over`.
+    Attached { probes: usize, is_over: bool },
+    /// All is detached.
+    Ended(Result<Vec<Held>, Failure>),
+}
+
+enum Order {
+    Stop,
+    /// The maps with this name, or all, each cut.
+    Maps(Option<String>, Cut, Sender<Result<Vec<Held>, Failure>>),
+    /// Empties the map with this name, or all; the answer is how many.
+    Clear(Option<String>, Sender<Result<usize, Failure>>),
+}
+
+/// A query, seen from the prompt.
+pub struct Query {
+    orders: Sender<Order>,
+    wake: Arc<OwnedFd>,
+    pub notices: Receiver<Notice>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Query {
+    /// Attaches clauses on a new thread; message clauses listen to the sockets of `cgroup`.
+    ///
+    /// # Errors
+    /// The kernel's answer where there can be no more threads. What is wrong with the clauses is a notice.
+    pub fn start(compiled: Compiled, cgroup: Option<Arc<Cgroup>>, screen: Arc<Screen>) -> Result<Query, Failure> {
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|e| cannot(&e.into()))?);
+        let (orders, taken) = unbounded();
+        let (tell, notices) = unbounded();
+        let work = Work { orders: taken, wake: wake.clone(), tell };
+        let thread = std::thread::Builder::new().name("query".to_owned());
+        let thread = thread.spawn(move || {
+            let ended = work.run(compiled, cgroup.as_deref(), screen);
+            let _ = work.tell.send(Notice::Ended(ended));
+        });
+        Ok(Query { orders, wake, notices, thread: Some(thread.map_err(|error| cannot(&error))?) })
+    }
+
+    /// Asks the query to end; [`Notice::Ended`] says when it has.
+    pub fn stop(&self) {
+        self.order(Order::Stop);
+    }
+
+    /// What is in the map with this name, or in all; nothing where the query ends at this moment.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    pub fn maps(&self, name: Option<&str>, cut: Cut) -> Result<Vec<Held>, Failure> {
+        let (answer, answers) = bounded(1);
+        self.order(Order::Maps(name.map(str::to_owned), cut, answer));
+        answers.recv().unwrap_or(Ok(Vec::new()))
+    }
+
+    /// Empties the map with this name, or all, and tells how many.
+    ///
+    /// # Errors
+    /// A map cannot be emptied.
+    pub fn clear(&self, name: Option<&str>) -> Result<usize, Failure> {
+        let (answer, answers) = bounded(1);
+        self.order(Order::Clear(name.map(str::to_owned), answer));
+        answers.recv().unwrap_or(Ok(0))
+    }
+
+    fn order(&self, order: Order) {
+        // A query that has ended takes no orders, and drops the answer's channel.
+        if self.orders.send(order).is_ok() {
+            let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
+        }
+    }
+}
+
+impl Drop for Query {
+    /// Nothing of a query outlives it.
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The side of the thread.
+struct Work {
+    orders: Receiver<Order>,
+    wake: Arc<OwnedFd>,
+    tell: Sender<Notice>,
+}
+
+impl Work {
+    fn run(&self, compiled: Compiled, cgroup: Option<&Cgroup>, screen: Arc<Screen>) -> Result<Vec<Held>, Failure> {
+        let Compiled { sources, program, kernel, messages } = compiled;
+        let shown = Shown { out: Box::new(ScreenWriter::new(screen)), format: Format::Text };
+        let listen = |messages| match cgroup {
+            Some(cgroup) => Live::start(cgroup, messages),
+            None => Source::Machine.watch(messages),
+        };
+        let mut run = Run::start(&sources, program, kernel, messages, shown, listen)?;
+        run.take_events()?;
+        let _ = self.tell.send(Notice::Attached { probes: run.probes(), is_over: run.is_over() });
+        while !run.is_over() && !self.obey(&mut run)? {
+            run.step(&[self.wake.as_fd()])?;
+        }
+        run.finish()?;
+        held(&run, None, Cut::default())
+    }
+
+    /// Does what was ordered since the last call, and tells whether to end.
+    fn obey(&self, run: &mut Run<'_>) -> Result<bool, Failure> {
+        let mut count = [0; 8];
+        let _ = rustix::io::read(&*self.wake, &mut count);
+        while let Ok(order) = self.orders.try_recv() {
+            // What has happened by now is in the answer.
+            run.take_events()?;
+            match order {
+                Order::Stop => return Ok(true),
+                // The prompt waits for each answer.
+                Order::Maps(name, cut, answer) => drop(answer.send(held(run, name.as_deref(), cut))),
+                Order::Clear(name, answer) => drop(answer.send(clear(run, name.as_deref()))),
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn is_asked(map: &hir::Map, name: Option<&str>) -> bool {
+    name.is_none_or(|name| name == map.name)
+}
+
+fn held(run: &Run<'_>, name: Option<&str>, cut: Cut) -> Result<Vec<Held>, Failure> {
+    let mut found = Vec::new();
+    for map in run.maps().iter().filter(|map| is_asked(map, name)) {
+        if let Some((count, text)) = run.map_text(map.id, cut).map_err(|error| cannot(&error))? {
+            found.push(Held { name: map.name.clone(), count, text });
+        }
+    }
+    Ok(found)
+}
+
+fn clear(run: &mut Run<'_>, name: Option<&str>) -> Result<usize, Failure> {
+    let ids: Vec<_> = run.maps().iter().filter(|map| is_asked(map, name)).map(|map| map.id).collect();
+    for id in &ids {
+        run.clear_map(*id).map_err(|error| cannot(&error))?;
+    }
+    Ok(ids.len())
+}
+
+fn cannot(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Machine, format!("the query cannot run: {error}"))
+}
