@@ -28,6 +28,7 @@ use crate::cli::{Outcome, report, sources};
 use crate::engine::probes;
 use crate::exit::{Exit, Failure};
 use crate::output::map::Cut;
+pub use command::COMMANDS;
 use command::{Verb, help};
 use definitions::{Definitions, Entered};
 use input::{Input, Pending};

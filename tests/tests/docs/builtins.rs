@@ -61,7 +61,7 @@ fn the_exit_codes_are_listed() -> Result<()> {
 }
 
 /// Holds the text between `<!-- NAME -->` and `<!-- end -->` against what the code says.
-fn agrees(file: &str, name: &str, expected: &str) -> Result<()> {
+pub fn agrees(file: &str, name: &str, expected: &str) -> Result<()> {
     let text = read(Path::new(file))?;
     let begin = format!("<!-- {name} -->\n");
     let (before, rest) = text.split_once(&begin).with_context(|| format!("{file} has no {}", begin.trim()))?;

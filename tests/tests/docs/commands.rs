@@ -98,7 +98,7 @@ fn expected(line: &str) -> Result<(&str, i32)> {
 }
 
 /// Whether each line was said, in this order, right after the one before it where no `...` stands between.
-fn shown(text: &str, said: &str) -> Result<()> {
+pub fn shown(text: &str, said: &str) -> Result<()> {
     let mut rest = said.lines();
     let mut may_skip = true;
     for line in text.lines() {

@@ -11,5 +11,6 @@ mod commands;
 mod edges;
 mod licences;
 mod markdown;
+mod repl;
 mod scripts;
 mod shop;
