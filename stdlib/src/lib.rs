@@ -1,4 +1,4 @@
-//! What the language comes with, as text: noise classes and the default rules of each protocol.
+//! What the language comes with, as text: noise classes, the default rules of each protocol, and tools.
 //!
 //! The files are ordinary `.rr` files, read after the user's: a rule of theirs wins over one of these, and a class of theirs
 //! shadows one of these. They are in the binary, so that a script needs nothing beside it, and small, since they are read on
@@ -12,6 +12,10 @@ pub fn files() -> &'static [(&'static str, &'static str)] {
         ("redis.rr", include_str!("redis.rr")),
     ]
 }
+
+mod tools;
+
+pub use tools::{Tool, tool, tools};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

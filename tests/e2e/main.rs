@@ -16,5 +16,6 @@ mod services;
 mod shop;
 mod sources;
 mod support;
+mod tools;
 mod tracing;
 mod ways;

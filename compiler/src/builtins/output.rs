@@ -93,11 +93,7 @@ pub(super) fn kernel(lower: &mut Lower<'_>, name: &'static str, args: &[Expr], e
     let Some((kind, rest)) = output(name, args) else {
         return lower.cannot(expr.span, format!("`{name}` wants other arguments"));
     };
-    for arg in args {
-        if let ExprKind::Map(map) = &arg.kind {
-            lower.map(*map);
-        }
-    }
+    // reel itself prints and clears a map, wherever its entries are: that is no use of it in the kernel.
     lower.emit(kind, rest, expr.span)?;
     Ok(Val::Nothing)
 }

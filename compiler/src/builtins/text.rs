@@ -1,4 +1,4 @@
-//! `strncmp`, `strlen`, `strcontains`, `lower`, `upper`: text.
+//! `strncmp`, `strlen`, `strcontains`, `lower`, `upper`, `route`: text.
 
 use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::span::Span;
@@ -45,6 +45,16 @@ pub(super) fn functions() -> Vec<Function> {
             Returns::Ty(Ty::Str),
             Places::NATIVE,
             ["The text with ASCII letters in lower case.", "http:request { @[lower(host)] = count(); }"],
+        )),
+        pure(call(
+            "route",
+            &[Param::Str],
+            Returns::Ty(Ty::Str),
+            Places::NATIVE,
+            [
+                "A path without its query, each segment that looks like an id (a number, a UUID, a long token) as `:id`.",
+                "http:exchange { @[method, route(path)] = hist(latency); }",
+            ],
         )),
         pure(call(
             "upper",

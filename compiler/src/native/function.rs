@@ -5,7 +5,7 @@
 use reel_lang::value::Value;
 
 use super::path::Found;
-use super::{View, number, path};
+use super::{View, number, path, route};
 
 /// Calls a function; `None` where no function of this name works on values alone, and the engine may know it.
 pub fn call<'a>(name: &str, args: &[View<'a>]) -> Option<Found<'a>> {
@@ -18,6 +18,7 @@ pub fn call<'a>(name: &str, args: &[View<'a>]) -> Option<Found<'a>> {
         "len" => view(View::from(len(arg(0)) as u64)),
         "strlen" => view(View::from(text(0).len() as u64)),
         "lower" => made(arg(0).bytes().map(<[u8]>::to_ascii_lowercase)),
+        "route" => made(arg(0).bytes().map(route::route)),
         "upper" => made(arg(0).bytes().map(<[u8]>::to_ascii_uppercase)),
         "strcontains" => view(View::Bool(memchr::memmem::find(text(0), text(1)).is_some())),
         "strncmp" => {
@@ -100,6 +101,8 @@ mod tests {
         check("len", &[Value::Nil], Value::Int(0));
         check("lower", &[Value::text("AbC")], Value::text("abc"));
         check("upper", &[Value::Nil], Value::Nil);
+        check("route", &[Value::text("/orders/1001")], Value::text("/orders/:id"));
+        check("route", &[Value::Nil], Value::Nil);
         check("strcontains", &[Value::text("abcd"), Value::text("bc")], Value::Bool(true));
         check("strncmp", &[Value::text("abc"), Value::text("abd"), Value::Int(2)], Value::Int(0));
         check("strncmp", &[Value::text("abc"), Value::text("abd"), Value::Int(3)], Value::Int(1));

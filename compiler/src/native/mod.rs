@@ -15,6 +15,7 @@ pub mod maps;
 pub mod number;
 pub mod path;
 pub mod pattern;
+pub mod route;
 pub mod scalar;
 pub mod view;
 

@@ -19,6 +19,7 @@ mod script;
 mod show;
 pub mod sources;
 mod through;
+mod tool;
 mod trace;
 
 use std::io::{IsTerminal, Write};
@@ -76,6 +77,8 @@ enum Command {
     Demo(demo::Args),
     /// Start the interactive prompt.
     Repl(repl::Args),
+    /// Run a tool that comes with reel, or list them.
+    Tool(tool::Args),
     /// Show what a stage of the compiler made of a script.
     Debug(debug::Args),
     /// The guardian of a recording or replay (started by reel itself).
@@ -129,6 +132,7 @@ fn run(cli: Cli) -> Outcome {
         Some(Command::Noise(args)) => noise::run(args),
         Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Repl(args)) => repl::run(args),
+        Some(Command::Tool(args)) => tool::run(args),
         Some(Command::Debug(args)) => debug::run(args),
         Some(Command::Guard { args }) => Ok(Exit::Code(guard(&args))),
         Some(Command::DemoPart(part)) => demo::part(part),

@@ -86,8 +86,9 @@ impl Shop {
 
     /// Runs a line as a shell would, with a command to watch if it is a tracing script that has none.
     pub fn run(&self, line: &str) -> Result<Done> {
-        let traces = line.starts_with("reel -e") || line.starts_with("reel scripts/");
-        let line = if traces && !line.contains(" -c ") { format!("{line} -c 'ls /'") } else { line.to_owned() };
+        let traces = line.starts_with("reel -e") || line.starts_with("reel tool") || line.starts_with("reel scripts/");
+        let listens = traces && !(line == "reel tool" || line.contains(" --show "));
+        let line = if listens && !line.contains(" -c ") { format!("{line} -c 'ls /'") } else { line.to_owned() };
         let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new("sh");
         command.args(["-c", &line]).current_dir(self.dir.path()).stdin(Stdio::null());

@@ -1,0 +1,124 @@
+//! The tools that come with reel, on real traffic whose answers are known: what each must show, and what it must not.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use reel_probes::doctor::Capability;
+
+use super::support::{Ran, has, reel};
+
+/// How slow a slow answer is.
+const SLOW: Duration = Duration::from_millis(40);
+
+/// A server that takes one request a connection, which ends with `end`, and answers a text a connection; the second one slowly.
+fn server(end: &'static [u8], answers: [&'static str; 2]) -> (u16, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let thread = std::thread::spawn(move || {
+        for (index, answer) in answers.into_iter().enumerate() {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(end) {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            if index == 1 {
+                // What the tool must see: the test itself waits for nothing.
+                std::thread::sleep(SLOW);
+            }
+            client.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    (port, thread)
+}
+
+/// Runs a tool on a client that sends two requests, each on a connection of its own.
+#[track_caller]
+fn tool(words: &[&str], port: u16, requests: [&str; 2]) -> Option<Ran> {
+    if !Capability::TcpHooks.needs() || !Capability::UserDynptr.needs() || !has("bash") {
+        return None;
+    }
+    let one = |request: &str| format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf \"{request}\" >&3; cat <&3 >&2");
+    let client = format!("bash -c '{}; {}'", one(requests[0]), one(requests[1]));
+    let words = ["tool", "-q"].iter().chain(words).copied().chain(["-c", &client]);
+    Some(Ran::of(&mut reel(words)).exits(0))
+}
+
+const HTTP: [&str; 2] =
+    ["GET /fast/7 HTTP/1.1\\r\\nHost: shop\\r\\n\\r\\n", "GET /slow/8 HTTP/1.1\\r\\nHost: shop\\r\\n\\r\\n"];
+
+fn http(words: &[&str]) -> Option<Ran> {
+    let answers = [
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    ];
+    let (port, served) = server(b"\r\n\r\n", answers);
+    let ran = tool(words, port, HTTP)?;
+    served.join().unwrap();
+    Some(ran)
+}
+
+fn redis(words: &[&str]) -> Option<Ran> {
+    let (port, served) = server(b"tea\r\n", ["$2\r\n12\r\n", "-ERR no such key\r\n"]);
+    let request = "*2\\r\\n\\$3\\r\\nGET\\r\\n\\$3\\r\\ntea\\r\\n";
+    let slow = "*2\\r\\n\\$3\\r\\nDEL\\r\\n\\$3\\r\\ntea\\r\\n";
+    let ran = tool(words, port, [request, slow])?;
+    served.join().unwrap();
+    Some(ran)
+}
+
+#[test]
+fn httpslow_shows_what_is_slower_than_it_was_told() {
+    let Some(ran) = http(&["httpslow", "20"]) else { return };
+    assert!(!ran.out.contains("/fast/7"), "{}", ran.out);
+    ran.prints(" out GET     /slow/8 ").prints(" 503\n");
+    let Some(ran) = http(&["httpslow", "60000"]) else { return };
+    assert_eq!(ran.out.trim(), "");
+}
+
+#[test]
+fn httperr_shows_errors_alone() {
+    let Some(ran) = http(&["httperr"]) else { return };
+    assert!(!ran.out.contains("/fast/7"), "{}", ran.out);
+    ran.prints("503 out GET     shop/slow/8\n").prints("@errors[503, GET, /slow/:id]: 1\n");
+}
+
+#[test]
+fn httptop_counts_by_route() {
+    let Some(ran) = http(&["httptop"]) else { return };
+    ran.prints("@requests[out, GET, /fast/:id]: 1\n").prints("@requests[out, GET, /slow/:id]: 1\n").prints("@status[503]: 1\n");
+}
+
+#[test]
+fn apilat_has_what_comes_in_alone() {
+    let Some(ran) = http(&["apilat"]) else { return };
+    assert_eq!(ran.out.trim(), "", "the client is no service");
+}
+
+#[test]
+fn redisslow_shows_what_is_slower_than_it_was_told() {
+    let Some(ran) = redis(&["redisslow", "20"]) else { return };
+    assert!(!ran.out.contains("GET"), "{}", ran.out);
+    ran.prints(" DEL          tea\n");
+}
+
+#[test]
+fn rediscmd_counts_commands_and_errors() {
+    let Some(ran) = redis(&["rediscmd"]) else { return };
+    ran.prints("@commands[DEL]: 1\n").prints("@commands[GET]: 1\n").prints("@errors[DEL, ERR no such key]: 1\n");
+}
+
+#[test]
+fn tcpconn_shows_who_connected_where() {
+    let (port, served) = server(b"\r\n\r\n", ["HTTP/1.1 204 No Content\r\n\r\n"; 2]);
+    let Some(ran) = tool(&["tcpconn"], port, HTTP) else { return };
+    served.join().unwrap();
+    let ours: Vec<&str> = ran.out.lines().filter(|line| line.contains(&format!("127.0.0.1:{port} "))).collect();
+    assert_eq!(ours.len(), 2, "{}", ran.out);
+    assert!(ours.iter().all(|line| line.contains(" bash ") && line.ends_with(" ms")), "{ours:?}");
+    let Some(ran) = tool(&["tcpconn"], port, ["", ""]) else { return };
+    ran.prints(&format!("127.0.0.1:{port} refused\n"));
+}
