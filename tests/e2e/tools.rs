@@ -83,7 +83,7 @@ fn httpslow_shows_what_is_slower_than_it_was_told() {
 fn httperr_shows_errors_alone() {
     let Some(ran) = http(&["httperr"]) else { return };
     assert!(!ran.out.contains("/fast/7"), "{}", ran.out);
-    ran.prints("503 out GET     shop/slow/8\n").prints("@errors[503, GET, /slow/:id]: 1\n");
+    ran.prints("503 out GET     shop/slow/8\n").prints("@errors[out, 503, GET, /slow/:id]: 1\n");
 }
 
 #[test]
