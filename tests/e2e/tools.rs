@@ -89,7 +89,9 @@ fn httperr_shows_errors_alone() {
 #[test]
 fn httptop_counts_by_route() {
     let Some(ran) = http(&["httptop"]) else { return };
-    ran.prints("@requests[out, GET, /fast/:id]: 1\n").prints("@requests[out, GET, /slow/:id]: 1\n").prints("@status[503]: 1\n");
+    ran.prints("@requests[out, GET, /fast/:id]: 1\n")
+        .prints("@requests[out, GET, /slow/:id]: 1\n")
+        .prints("@status[503]: 1\n");
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Printer {
     /// The output's.
     pub fn attached(&mut self, count: usize) -> io::Result<()> {
         match self.format {
-            Format::Json => self.write(&json::line("attached_probes", serde_json::json!({ "probes": count }))),
+            Format::Json => self.write(&json::attached(count)),
             Format::Text => {
                 let word = if count == 1 { "probe" } else { "probes" };
                 self.write(&format!("Attached {count} {word}\n"))

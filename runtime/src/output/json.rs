@@ -1,8 +1,13 @@
-//! Output for machines: one object a line, `{"type":T,"data":...}`, in bpftrace's shapes.
+//! Output for machines: one object a line, `{"type": T, "data": ...}`, in bpftrace's shapes, spaces included: programs that read
+//! its lines look for their first words. docs/output.md has an example of each type.
+
+use std::io;
 
 use reel_compiler::aggregate::{AggValue, bucket_range};
 use reel_lang::ty::{Agg, Ty};
 use reel_lang::value::Value;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::map::{Cell, Entry, Table};
@@ -10,15 +15,59 @@ use super::text::{Names, text};
 
 /// A line of output.
 pub fn line(kind: &str, data: Json) -> String {
-    format!("{}\n", json!({ "type": kind, "data": data }))
+    spaced(&json!({ "type": kind, "data": data }))
 }
 
-/// A value, as JSON has it.
+/// How many probes were attached.
+pub fn attached(count: usize) -> String {
+    spaced(&json!({ "type": "attached_probes", "count": count, "data": { "probes": count } }))
+}
+
+/// A line with a space after each colon and comma, but for the commas of tuples.
+fn spaced(line: &Json) -> String {
+    let mut out = Vec::new();
+    // Neither a value of ours nor a vector can refuse.
+    let _ = line.serialize(&mut Serializer::with_formatter(&mut out, Spaced::default()));
+    out.push(b'\n');
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[derive(Default)]
+struct Spaced {
+    /// Whether an object was written last: in a list of objects commas have a space.
+    is_after_object: bool,
+}
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        match (first, self.is_after_object) {
+            (true, _) => Ok(()),
+            (_, true) => out.write_all(b", "),
+            _ => out.write_all(b","),
+        }
+    }
+
+    fn begin_object_key<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.is_after_object = false;
+        out.write_all(b": ")
+    }
+
+    fn end_object<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.is_after_object = true;
+        out.write_all(b"}")
+    }
+}
+
+/// A value, as JSON has it. An enumerator is its number: programs that read it know no names.
 pub fn value(ty: &Ty, value: &Value, names: &dyn Names) -> Json {
     match value.untagged() {
         Value::Nil | Value::Null => Json::Null,
         Value::Bool(truth) => Json::Bool(*truth),
-        Value::Int(number) if !matches!(ty, Ty::Probe | Ty::Enum(..) | Ty::KSym | Ty::USym) => Json::from(*number),
+        Value::Int(number) if !matches!(ty, Ty::Probe | Ty::KSym | Ty::USym) => Json::from(*number),
         Value::Uint(number) if !matches!(ty, Ty::KSym | Ty::USym) => Json::from(*number),
         Value::Duration(ns) | Value::Time(ns) => Json::from(*ns),
         Value::Decimal(digits) => digits.parse::<Number>().map_or_else(|_| Json::from(&**digits), Json::Number),
@@ -96,7 +145,15 @@ mod tests {
             vec![Entry { key: vec![Value::from("a"), Value::Int(1)], cell: Cell::Agg(AggValue::Unsigned(3)) }];
         let keys = [Ty::Str, Ty::Int(reel_lang::ty::IntTy::I64)];
         let table = Table { name: "@", keys: &keys, value: &Ty::Agg(Agg::Count), entries };
-        assert_eq!(map(&table, &NoNames), "{\"type\":\"map\",\"data\":{\"@\":{\"a,1\":3}}}\n");
+        assert_eq!(map(&table, &NoNames), "{\"type\": \"map\", \"data\": {\"@\": {\"a,1\": 3}}}\n");
+    }
+
+    #[test]
+    fn a_tuple_is_a_list_and_an_enumerator_its_number() {
+        let int = reel_lang::ty::IntTy::I64;
+        let ty = Ty::Tuple(vec![Ty::Int(int), Ty::Str, Ty::Enum("state".into(), int)]);
+        let tuple = Value::List(vec![Value::Int(1), Value::from("a\"b"), Value::Int(7)]);
+        assert_eq!(line("value", value(&ty, &tuple, &NoNames)), "{\"type\": \"value\", \"data\": [1,\"a\\\"b\",7]}\n");
     }
 
     #[test]
@@ -105,7 +162,7 @@ mod tests {
         let cell = Cell::Agg(AggValue::Buckets(vec![0, 2, 1, 4]));
         let table =
             Table { name: "@h", keys: &[], value: &Ty::Agg(agg), entries: vec![Entry { key: Vec::new(), cell }] };
-        let expect = r#"{"type":"hist","data":{"@h":[{"min":0,"max":4,"count":2},{"min":5,"max":9,"count":1},{"min":10,"count":4}]}}"#;
+        let expect = r#"{"type": "hist", "data": {"@h": [{"min": 0, "max": 4, "count": 2}, {"min": 5, "max": 9, "count": 1}, {"min": 10, "count": 4}]}}"#;
         assert_eq!(map(&table, &NoNames).trim_end(), expect);
     }
 }

@@ -33,6 +33,8 @@ pub struct Jobs {
 
 struct Job {
     text: String,
+    /// The maps of a query.
+    maps: Vec<String>,
     work: Work,
 }
 
@@ -63,6 +65,7 @@ impl Jobs {
     pub fn query(&mut self, text: &str, compiled: Compiled, cgroup: Option<Arc<Cgroup>>) -> Result<(), Failure> {
         self.has_room()?;
         let listens = compiled.messages.is_some();
+        let maps = compiled.program.maps.iter().map(|map| map.name.clone()).collect();
         let query = Query::start(compiled, cgroup, self.screen.clone())?;
         loop {
             select! {
@@ -71,7 +74,7 @@ impl Jobs {
                     Ok(Notice::Attached { probes, .. }) => {
                         let noun = if probes == 1 { "probe" } else { "probes" };
                         let hint = if listens && !self.has_commands() { "; `:run COMMAND` gives it traffic" } else { "" };
-                        let id = self.add(text, Work::Query(query));
+                        let id = self.add(text, maps, Work::Query(query));
                         self.screen.show(&format!("[{id}] Attached {probes} {noun}{hint}\n"));
                         return Ok(());
                     }
@@ -90,7 +93,7 @@ impl Jobs {
     pub fn run(&mut self, text: &str) -> Result<(), Failure> {
         self.has_room()?;
         let command = self.traffic.run(text, self.screen.clone())?;
-        let id = self.add(&format!(":run {text}"), Work::Command(command));
+        let id = self.add(&format!(":run {text}"), Vec::new(), Work::Command(command));
         self.screen.show(&format!("[{id}] running {text}\n"));
         Ok(())
     }
@@ -103,10 +106,10 @@ impl Jobs {
             .remedy("end one of them: `:list` shows their numbers, `:stop N` ends one"))
     }
 
-    fn add(&mut self, text: &str, work: Work) -> u32 {
+    fn add(&mut self, text: &str, maps: Vec<String>, work: Work) -> u32 {
         let id = self.next;
         self.next += 1;
-        self.jobs.insert(id, Job { text: text.trim().to_owned(), work });
+        self.jobs.insert(id, Job { text: text.trim().to_owned(), maps, work });
         id
     }
 
@@ -213,6 +216,11 @@ impl Jobs {
             let _ = writeln!(out, "[{id}] {}", job.text.split_whitespace().collect::<Vec<_>>().join(" "));
         }
         if out.is_empty() { "nothing runs\n".to_owned() } else { out }
+    }
+
+    /// The names of all maps, with `@`.
+    pub fn map_names(&self) -> Vec<String> {
+        self.jobs.values().flat_map(|job| job.maps.iter().cloned()).chain(self.left.keys().cloned()).collect()
     }
 
     /// The texts of the queries that run.

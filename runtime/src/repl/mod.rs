@@ -8,12 +8,14 @@
 mod about;
 mod command;
 mod definitions;
+mod highlight;
 mod input;
 mod jobs;
 mod query;
 mod screen;
 mod terminal;
 mod traffic;
+mod words;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Read, Write as _};
@@ -88,6 +90,7 @@ impl Prompt {
         let mut terminal = Terminal::open(self.screen.clone())?;
         loop {
             // Ctrl-C that came between two lines is meant as any other.
+            terminal.know_maps(self.jobs.map_names());
             let key = if self.jobs.was_interrupted() { Key::Interrupt } else { terminal.read()? };
             self.jobs.reap();
             let next = match key {

@@ -17,8 +17,10 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Editor, ExternalPrinter, Helper};
 
+use super::highlight::highlight;
 use super::input::{Input, is_open};
 use super::screen::Screen;
+use super::words::Words;
 use crate::exit::{Exit, Failure};
 use crate::recording::secrets::state_folder;
 
@@ -28,7 +30,7 @@ const BELL: &str = "\x1b[A\n";
 
 /// A line editor.
 pub struct Terminal {
-    editor: Editor<Words, DefaultHistory>,
+    editor: Editor<Reader, DefaultHistory>,
     history: PathBuf,
     screen: Arc<Screen>,
 }
@@ -52,7 +54,8 @@ impl Terminal {
         // The editor asks its helper for colours, which says whether there are any: only so it always tells what it draws, and why.
         let config = Config::builder().completion_type(CompletionType::List).color_mode(ColorMode::Forced).build();
         let mut editor = Editor::with_config(config).map_err(unreadable)?;
-        editor.set_helper(Some(Words { screen: screen.clone() }));
+        let is_coloured = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
+        editor.set_helper(Some(Reader { screen: screen.clone(), words: Words::default(), is_coloured }));
         if let Ok(mut printer) = editor.create_external_printer() {
             let (send, rings) = bounded(1);
             let shown = screen.clone();
@@ -71,6 +74,13 @@ impl Terminal {
         let _ = editor.load_history(&history);
         screen.show(&format!("reel {}: enter a clause, or :help\n", env!("CARGO_PKG_VERSION")));
         Ok(Terminal { editor, history, screen })
+    }
+
+    /// Sets the maps that names can be completed to.
+    pub fn know_maps(&self, maps: Vec<String>) {
+        if let Some(reader) = self.editor.helper() {
+            *reader.words.maps.borrow_mut() = maps;
+        }
     }
 
     /// Reads what the user does next.
@@ -110,19 +120,21 @@ fn unreadable(error: ReadlineError) -> Failure {
 }
 
 /// What the editor asks about the text at hand.
-struct Words {
+struct Reader {
     screen: Arc<Screen>,
+    words: Words,
+    is_coloured: bool,
 }
 
-impl Completer for Words {
+impl Completer for Reader {
     type Candidate = String;
 
-    fn complete(&self, _line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok((pos, Vec::new()))
+    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(self.words.candidates(line, pos))
     }
 }
 
-impl Validator for Words {
+impl Validator for Reader {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
         let more = matches!(Input::of(text), Input::Program(_)) && is_open(text);
@@ -130,7 +142,7 @@ impl Validator for Words {
     }
 }
 
-impl Hinter for Words {
+impl Hinter for Reader {
     type Hint = String;
 
     /// Asked before the prompt is drawn because of a key.
@@ -140,17 +152,21 @@ impl Hinter for Words {
     }
 }
 
-impl Highlighter for Words {
+impl Highlighter for Reader {
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
         self.screen.prompt_is_drawn();
         Cow::Borrowed(prompt)
     }
 
-    /// Asked before the line is drawn because of a key.
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.is_coloured { Cow::Owned(highlight(line)) } else { Cow::Borrowed(line) }
+    }
+
+    /// Asked before the line is drawn because of a key: with colours the whole line is drawn anew.
     fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
         self.screen.key_is_pressed();
-        false
+        self.is_coloured
     }
 }
 
-impl Helper for Words {}
+impl Helper for Reader {}
