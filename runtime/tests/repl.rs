@@ -1,19 +1,17 @@
 //! The interactive prompt, through a pipe and on a terminal (a pty, whose Ctrl-C is the kernel's own).
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::fs::File;
+mod pty;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use reel_probes::doctor::Capability;
 use reel_probes::inspect::program_ids;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// How long anything may take on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use pty::{PATIENCE, Terminal};
 
 fn piped(input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reel"));
@@ -144,72 +142,6 @@ fn what_a_pipe_leaves_open_is_an_error() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("expected `}`"));
 }
 
-/// reel on a terminal of its own.
-struct Terminal {
-    child: Child,
-    keys: File,
-    shown: Receiver<Vec<u8>>,
-    seen: String,
-}
-
-impl Terminal {
-    fn start(state: &std::path::Path) -> Terminal {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&ours).unwrap();
-        unlockpt(&ours).unwrap();
-        let name = ptsname(&ours, Vec::new()).unwrap();
-        let theirs = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        // `setsid --ctty` makes the terminal the one whose Ctrl-C reaches the process.
-        let child = Command::new("setsid")
-            .args(["--ctty", env!("CARGO_BIN_EXE_reel")])
-            .env("XDG_STATE_HOME", state)
-            .env("TERM", "xterm")
-            .env("NO_COLOR", "1")
-            .stdin(theirs.try_clone().unwrap())
-            .stdout(theirs.try_clone().unwrap())
-            .stderr(theirs)
-            .spawn()
-            .unwrap();
-        let keys = File::from(ours);
-        let mut screen = keys.try_clone().unwrap();
-        let (send, shown) = channel();
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            // Reading fails when the last process on the terminal has gone.
-            while let Ok(len @ 1..) = screen.read(&mut bytes) {
-                if send.send(bytes[..len].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Terminal { child, keys, shown, seen: String::new() }
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-    }
-
-    /// Waits until a text is shown, and forgets all up to it.
-    #[track_caller]
-    fn wait_for(&mut self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.seen.contains(text) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(bytes) = self.shown.recv_timeout(left) else { panic!("{text:?} is not shown:\n{:?}", self.seen) };
-            self.seen += &String::from_utf8_lossy(&bytes);
-        }
-        let end = self.seen.find(text).unwrap() + text.len();
-        self.seen.drain(..end);
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// The ids of the programs that a process keeps attached.
 fn programs(pid: u32) -> Vec<u32> {
     let id = |line: &str| line.strip_prefix("prog_id:")?.trim().parse().ok();
@@ -227,7 +159,7 @@ fn on_a_terminal_a_clause_runs_while_the_next_is_written() {
         return;
     }
     let state = tempfile::tempdir().unwrap();
-    let mut terminal = Terminal::start(state.path());
+    let mut terminal = Terminal::start(&[], state.path());
     terminal.wait_for("enter a clause, or :help");
     terminal.wait_for("reel> ");
     terminal.press("begin {\r");
@@ -273,7 +205,7 @@ fn on_a_terminal_a_clause_runs_while_the_next_is_written() {
 fn what_was_entered_is_remembered_by_the_next_prompt() {
     let state = tempfile::tempdir().unwrap();
     for keys in ["macro twice(x) { x * 2 }\r", "\x1b[A\r"] {
-        let mut terminal = Terminal::start(state.path());
+        let mut terminal = Terminal::start(&[], state.path());
         terminal.wait_for("reel> ");
         terminal.press(keys);
         terminal.wait_for("macro twice(x) { x * 2 }");
@@ -284,12 +216,25 @@ fn what_was_entered_is_remembered_by_the_next_prompt() {
 }
 
 #[test]
+fn a_tab_completes_what_stands_before_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(&[], state.path());
+    terminal.wait_for("reel> ");
+    terminal.press("http:res\t /reas\t == 5");
+    terminal.wait_for("http:response /reason == 5");
+    terminal.press("\x03");
+    terminal.wait_for("reel> ");
+    terminal.press("\x04");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn ctrl_d_detaches_everything() {
     if !Capability::RawTracepoint.needs() || !Capability::TcpHooks.needs() || !Capability::UserDynptr.needs() {
         return;
     }
     let state = tempfile::tempdir().unwrap();
-    let mut terminal = Terminal::start(state.path());
+    let mut terminal = Terminal::start(&[], state.path());
     terminal.wait_for("reel> ");
     for (number, clause) in [
         "tracepoint:raw_syscalls:sys_enter /comm == \"nobody\"/ { @a = count(); }",

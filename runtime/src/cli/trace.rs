@@ -1,7 +1,7 @@
 //! `reel FILE`, `reel -e PROG`: run a script.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -17,6 +17,7 @@ use crate::engine::past::{self, Captured, Past, Recorded};
 use crate::engine::source::Source;
 use crate::engine::{self, compile, environment::Machine, messages::Messages};
 use crate::exit::{Exit, Failure};
+use crate::output::frame::Size;
 
 #[derive(Debug, Parser)]
 pub struct Args {
@@ -151,6 +152,7 @@ impl Ready<'_> {
             source,
             out: output(args)?,
             format: args.format,
+            terminal: terminal(args),
             is_quiet: args.quiet,
         })
     }
@@ -193,6 +195,16 @@ fn names(program: &hir::Program) -> String {
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| seen.insert(name.clone()));
     names.into_iter().map(|name| name + "\n").collect()
+}
+
+/// The terminal that output goes to, if it does.
+fn terminal(args: &Args) -> Option<Size> {
+    if args.output.is_some() || !std::io::stdout().is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    // A terminal that knows no size has none.
+    (size.ws_col > 0).then(|| Size { columns: size.ws_col.into(), rows: size.ws_row.into() })
 }
 
 fn positional(args: &Args) -> Vec<String> {

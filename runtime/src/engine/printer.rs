@@ -9,6 +9,7 @@ use reel_lang::value::Value;
 
 use super::clock::Clock;
 use crate::cli::Format;
+use crate::output::frame::{Frame, Size};
 use crate::output::map::{Cut, Table};
 use crate::output::printf::{self, Piece};
 use crate::output::text::{self, Names};
@@ -31,6 +32,9 @@ pub struct Printer {
     names: Box<dyn Names>,
     /// The messages' time, where that is not now.
     clock: Option<Clock>,
+    /// How wide lines of maps may be.
+    columns: usize,
+    frame: Option<Frame>,
 }
 
 /// The outputs of one half of a program, with their format strings cut into pieces.
@@ -51,12 +55,20 @@ impl Outputs {
 impl Printer {
     /// Prints in a format.
     pub fn new(out: Box<dyn Write>, format: Format, names: Box<dyn Names>) -> Self {
-        Printer { out, format, names, clock: None }
+        Printer { out, format, names, clock: None, columns: usize::MAX, frame: None }
     }
 
     /// Sets the time that `time()` prints: that of messages of the past.
     pub fn at(&mut self, clock: Clock) {
         self.clock = Some(clock);
+    }
+
+    /// Makes lines fit a terminal, and where nothing else writes to it maps are drawn in place.
+    pub fn on_terminal(&mut self, size: Size, is_ours_alone: bool) {
+        if self.format == Format::Text {
+            self.columns = size.columns;
+            self.frame = is_ours_alone.then(|| Frame::new(size));
+        }
     }
 
     /// How many probes were attached, before anything else.
@@ -114,7 +126,7 @@ impl Printer {
     pub fn map_text(&self, mut table: Table<'_>, cut: Cut) -> String {
         table.arrange(cut);
         match self.format {
-            Format::Text => table.text(&*self.names),
+            Format::Text => table.text_within(self.columns, &*self.names),
             Format::Json => json::map(&table, &*self.names),
         }
     }
@@ -166,11 +178,25 @@ impl Printer {
         self.write(&line)
     }
 
+    /// Shows a map, where it stood before if the output is a terminal of ours alone.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn show_map(&mut self, name: &str, text: &str) -> io::Result<()> {
+        match &mut self.frame {
+            Some(frame) => self.out.write_all(frame.draw(name, text).as_bytes()),
+            None => self.write(text),
+        }
+    }
+
     /// Text as it stands.
     ///
     /// # Errors
     /// The output's.
     pub fn write(&mut self, text: &str) -> io::Result<()> {
+        if let Some(frame) = &mut self.frame {
+            frame.end();
+        }
         self.out.write_all(text.as_bytes())
     }
 }

@@ -23,6 +23,7 @@ use super::{compile, maps};
 use crate::app::{App, Home, Output};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
+use crate::output::frame::Size;
 use crate::output::map::{Cut, Entry};
 
 /// A program to run and how to show what it says.
@@ -37,6 +38,8 @@ pub struct Request<'a> {
     pub source: Source,
     pub out: Box<dyn Write>,
     pub format: Format,
+    /// The terminal that `out` is, if it is one.
+    pub terminal: Option<Size>,
     pub is_quiet: bool,
 }
 
@@ -54,6 +57,7 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
         _ => None,
     };
     let home = command.map(|_| Home::make(Output::Own)).transpose()?;
+    let is_ours_alone = home.is_none();
     let listen = |messages| match &home {
         Some(home) => Live::start(home.cgroup(), messages),
         None => source.watch(messages),
@@ -61,6 +65,9 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
     let mut run = Run::start(sources, program, kernel, messages, Shown { out, format }, listen)?;
     if run.halves.live.is_some() && source == Source::Machine {
         eprintln!("{WHOLE_MACHINE}");
+    }
+    if let Some(size) = request.terminal {
+        run.screen.printer.on_terminal(size, is_ours_alone);
     }
     if !request.is_quiet {
         run.screen.attached(run.probes)?;

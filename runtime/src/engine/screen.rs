@@ -109,8 +109,9 @@ impl Screen {
     }
 
     fn print_map(&mut self, id: MapId, cut: Cut, store: &dyn Store) -> io::Result<()> {
-        let text = self.map_text(id, cut, store)?;
-        text.map_or(Ok(()), |(_, text)| self.printer.write(&text))
+        let Some((_, text)) = self.map_text(id, cut, store)? else { return Ok(()) };
+        let name = self.program.maps.iter().find(|map| map.id == id).map_or("", |map| map.name.as_str());
+        self.printer.show_map(name, &text)
     }
 
     /// Makes everything visible that was shown.

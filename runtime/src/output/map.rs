@@ -7,6 +7,7 @@ use reel_compiler::aggregate::{AggValue, rows};
 use reel_lang::ty::{Agg, Ty};
 use reel_lang::value::Value;
 
+use super::frame::shortened;
 use super::text::{Names, text};
 
 /// The value of a map's entry.
@@ -59,16 +60,28 @@ impl Table<'_> {
         }
     }
 
-    /// The map as text, each entry ending in a newline.
+    /// The map as text, each entry ending in a newline, with keys whole.
     pub fn text(&self, names: &dyn Names) -> String {
-        self.entries.iter().map(|entry| self.line(entry, names)).collect()
+        self.text_within(usize::MAX, names)
     }
 
-    fn line(&self, entry: &Entry, names: &dyn Names) -> String {
+    /// The map as text for a terminal of so many columns: long keys are shortened.
+    pub fn text_within(&self, columns: usize, names: &dyn Names) -> String {
+        self.entries.iter().map(|entry| self.line(entry, columns, names)).collect()
+    }
+
+    fn line(&self, entry: &Entry, columns: usize, names: &dyn Names) -> String {
         let head = self.head(entry, names);
         match (&entry.cell, self.value) {
-            (Cell::Agg(AggValue::Buckets(counts)), Ty::Agg(agg)) => format!("{head}: \n{}\n", bars(*agg, counts)),
-            (cell, _) => format!("{head}: {}\n", self.cell_text(cell, names)),
+            (Cell::Agg(AggValue::Buckets(counts)), Ty::Agg(agg)) => {
+                format!("{}: \n{}\n", shortened(head, 2, columns), bars(*agg, counts))
+            }
+            (cell, _) => {
+                let value = self.cell_text(cell, names);
+                let head =
+                    if entry.key.is_empty() { head } else { shortened(head, value.chars().count() + 2, columns) };
+                format!("{head}: {value}\n")
+            }
         }
     }
 

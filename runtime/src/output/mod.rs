@@ -4,6 +4,7 @@
 //! it is the same for both. The shapes are bpftrace's: scripts and tools that read its output read ours.
 
 pub mod decode;
+pub mod frame;
 pub mod json;
 pub mod map;
 pub mod printf;
