@@ -90,7 +90,6 @@ pub fn check(programs: &[ast::Program], env: &dyn Environment, options: &Options
     let config = config::config(programs, options, &mut diagnostics);
     let mut checker = Checker::new(env, options, decls, config);
     let (clauses, header_diagnostics) = checker.headers(programs);
-    diagnostics.extend(header_diagnostics.iter().cloned());
     let mut program = hir::Program::default();
     for _ in 0..MAX_PASSES {
         checker.begin_pass();
@@ -99,6 +98,7 @@ pub fn check(programs: &[ast::Program], env: &dyn Environment, options: &Options
             break;
         }
     }
+    checker.diagnostics.extend(header_diagnostics.iter().cloned());
     checker.finish_maps(&mut program);
     diagnostics.extend(checker.diagnostics.iter().cloned());
     let stdlib = programs.get(..options.stdlib_programs).unwrap_or(programs);
