@@ -129,6 +129,9 @@ pub enum Event {
 }
 
 impl Event {
+    /// Every event, in the order of the documentation.
+    pub const ALL: [Event; 3] = [Event::Request, Event::Response, Event::Exchange];
+
     /// The word in a header.
     pub fn name(self) -> &'static str {
         match self {

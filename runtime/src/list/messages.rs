@@ -1,7 +1,8 @@
 //! Message probes of the registered protocols, with their fields: read from the schemas alone.
 
 use reel_lang::diagnostic::nearest;
-use reel_lang::schema::{Field, Schema, Side};
+use reel_lang::hir::{Event, MessageProbe};
+use reel_lang::schema::{Direction, Field, Schema, Side};
 use reel_probes::catalog::glob;
 
 /// A message probe.
@@ -22,28 +23,33 @@ pub struct Named {
     pub field: &'static Field,
 }
 
-const EVENTS: [(&str, Option<Side>); 3] =
-    [("request", Some(Side::Request)), ("response", Some(Side::Response)), ("exchange", None)];
+/// The one message that an event is on; none for both.
+fn side(event: Event) -> Option<Side> {
+    match event {
+        Event::Request => Some(Side::Request),
+        Event::Response => Some(Side::Response),
+        Event::Exchange => None,
+    }
+}
 
 /// The probes that a pattern names. A direction is told only where the pattern tells one.
 pub fn matching(pattern: &str) -> Vec<Message> {
     let (word, rest) = pattern.split_once(':').unwrap_or((pattern, ""));
     // Protocols are known in any case, as in a header.
     let pattern = format!("{}{}", word.to_ascii_lowercase(), &pattern[word.len()..]);
-    let directions: &[&str] = match rest.split(':').next() {
-        Some("in") => &["in:"],
-        Some("out") => &["out:"],
-        _ => &[""],
+    let direction = match rest.split(':').next() {
+        Some("in") => Some(Direction::In),
+        Some("out") => Some(Direction::Out),
+        _ => None,
     };
     let mut found = Vec::new();
     for protocol in reel_protocols::protocols() {
         let schema = protocol.schema();
-        for (direction, (event, side)) in directions.iter().flat_map(|direction| EVENTS.map(|event| (direction, event)))
-        {
-            let name = format!("{}:{direction}{event}", schema.protocol);
+        for event in Event::ALL {
+            let name = MessageProbe { protocol: schema.protocol.clone(), direction, event }.to_string();
             let whole = rest.is_empty() && pattern == schema.protocol;
             if whole || glob::matches(&pattern, &name) {
-                found.push(Message { name, schema, side });
+                found.push(Message { name, schema, side: side(event) });
             }
         }
     }
@@ -64,7 +70,7 @@ pub(super) fn nearest_protocol(word: &str) -> Option<String> {
 /// The probe of a protocol that was probably meant.
 pub(super) fn nearest_event(pattern: &str) -> Option<String> {
     let (word, event) = pattern.rsplit_once(':')?;
-    nearest(event, EVENTS.map(|(event, _)| event)).map(|event| format!("{word}:{event}"))
+    nearest(event, Event::ALL.map(Event::name)).map(|event| format!("{word}:{event}"))
 }
 
 impl Message {
