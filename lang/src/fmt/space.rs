@@ -139,7 +139,8 @@ impl Pass {
                 self.last = Last::Operand;
                 false
             }
-            "-" | "+" | "*" | "&" | "!" | "~" | "++" | "--" if !is_operand || self.is_pointer(tokens, at) => {
+            // `!~` between operands is one operator, before one it is two.
+            "-" | "+" | "*" | "&" | "!" | "~" | "!~" | "++" | "--" if !is_operand || self.is_pointer(tokens, at) => {
                 self.prefix(tokens, at, last, stands_close)
             }
             _ => true,
