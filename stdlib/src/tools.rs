@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn each_file_is_registered_in_order() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tools");
-        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
         files.sort();
         let registered: Vec<_> = tools().iter().map(|tool| format!("{}.rr", tool.name)).collect();
         assert_eq!(files, registered);
