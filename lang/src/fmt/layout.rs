@@ -153,7 +153,9 @@ impl Out {
                 return self.before_each(tokens, &breaks, indent, tail);
             }
         }
-        let commas: Vec<usize> = top.iter().copied().filter(|&at| tokens[at].is(",")).map(|at| at + 1).collect();
+        // A line that ends in a comma is not broken there.
+        let commas = top.iter().map(|at| at + 1).filter(|&after| after < tokens.len() && tokens[after - 1].is(","));
+        let commas: Vec<usize> = commas.collect();
         if !commas.is_empty() {
             return self.filled(tokens, &commas, indent, tail);
         }
