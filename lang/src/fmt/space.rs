@@ -120,7 +120,13 @@ impl Pass {
                 self.top().questions = 0;
                 false
             }
-            "." | "->" | ".." | "::" => false,
+            // `0 .25` is an element of a number, which `0.25` is not.
+            "." => {
+                let is_number =
+                    |token: Option<&Token<'_>>| token.is_some_and(|t| t.text.starts_with(|c: char| c.is_ascii_digit()));
+                is_number(at.checked_sub(1).and_then(|before| tokens.get(before))) && is_number(tokens.get(at + 1))
+            }
+            "->" | ".." | "::" => false,
             "?" | "?:" => {
                 self.top().questions += usize::from(token.text == "?");
                 true
