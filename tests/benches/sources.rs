@@ -123,7 +123,7 @@ fn write_recording(dir: &Path, count: u64) -> Result<()> {
             peer: Some(([127, 0, 0, 1], 40_000).into()),
             connection: u32::try_from(at / PER_CONNECTION)?,
         };
-        writer.add_mock(Scope::Background, None, exchange, when)?;
+        writer.add_mock(Scope::Background, None, exchange, Vec::new(), when)?;
     }
     writer.finish(Closing::default())?;
     Ok(())

@@ -5,13 +5,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alias;
 mod bad_input;
 mod changes;
 mod demo;
 mod killed;
 mod list;
 mod network;
+mod passthrough;
 mod recordings;
+mod report;
 mod services;
 mod shop;
 mod sources;

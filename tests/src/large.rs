@@ -22,7 +22,7 @@ pub fn record(dir: &Path, port: u16, store_port: u16, tests: u32, body_len_bytes
             Circumstance { at_ns: u64::from(number) * 1_000_000, latency_ns: Some(900_000), ..Circumstance::default() };
         let command = format!("*2\r\n$3\r\nGET\r\n${}\r\n{path}\r\n", path.len());
         let call = exchange("redis", Direction::Out, store_port, &command, &format!("${}\r\n{body}\r\n", body.len()))?;
-        let mock = writer.add_mock(Scope::Test, None, call, at.clone())?;
+        let mock = writer.add_mock(Scope::Test, None, call, Vec::new(), at.clone())?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: relay.test\r\n\r\n");
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", body.len());
         let test = exchange("http", Direction::In, port, &request, &format!("{head}{body}"))?;

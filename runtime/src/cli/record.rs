@@ -22,7 +22,8 @@ const DEFAULT_MEMORY_MIB: u32 = 1024;
 #[command(after_help = "Examples:\n  \
     reel record -- ./server                                    until Ctrl-C\n  \
     reel record --drive ./client.sh -- ./server                until the client exits\n  \
-    reel record -r checkout.rr -o recordings/checkout -- python app.py")]
+    reel record -r checkout.rr -o recordings/checkout -- python app.py\n  \
+    reel record --name store=127.0.0.1:6379 -- ./server         call a dependency by name")]
 pub struct Args {
     /// A rule file; may be given several times.
     #[arg(short = 'r', long = "rules", value_name = "FILE")]
@@ -33,6 +34,9 @@ pub struct Args {
     /// A command to run as soon as the app listens; its exit ends the recording.
     #[arg(long, value_name = "CMD")]
     pub drive: Option<String>,
+    /// Write a name beside a dependency's address, by which `replay --alias` can speak of it.
+    #[arg(long, value_name = "NAME=ADDRESS:PORT", value_parser = named)]
+    pub name: Vec<(String, std::net::SocketAddr)>,
     /// Replace an existing recording.
     #[arg(long)]
     pub force: bool,
@@ -63,6 +67,14 @@ pub enum ExitStatus {
     App,
 }
 
+/// Reads `NAME=ADDRESS:PORT`.
+fn named(text: &str) -> Result<(String, std::net::SocketAddr), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, address) = parts.ok_or("expected NAME=ADDRESS:PORT")?;
+    let address = address.parse().map_err(|_| format!("`{address}` is not an address with a port: 127.0.0.1:6379"))?;
+    Ok((name.to_owned(), address))
+}
+
 /// Records.
 pub fn run(args: Args) -> Outcome {
     if args.output.exists() && !args.force {
@@ -84,7 +96,7 @@ pub fn run(args: Args) -> Outcome {
         },
     };
     let vault = Vault::of_recording(&request.output, &secrets::state_folder())?;
-    let mut selector = Selector::new(&rules, Redactor::new(vault));
+    let mut selector = Selector::new(&rules, Redactor::new(vault)).with_names(args.name);
     let (exit, app) = session::record(&request, &mut selector)?;
     for error in selector.errors() {
         anstream::eprintln!("reel: warning: {error}");

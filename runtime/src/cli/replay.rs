@@ -10,8 +10,9 @@ use clap::Parser;
 use super::Outcome;
 use crate::engine::environment::Machine;
 use crate::exit::{Exit, Failure};
+use crate::mock::Aliases;
 use crate::recording::secrets;
-use crate::replay::{self, Options, SandboxHost};
+use crate::replay::{self, Options, Run, SandboxHost};
 use crate::report::{self, progress::Bar};
 use crate::rules::{self, Rules};
 
@@ -19,7 +20,8 @@ use crate::rules::{self, Rules};
 #[command(after_help = "Examples:\n  \
     reel replay recordings/checkout -- ./server\n  \
     reel replay -r checkout.rr --junit report.xml recordings/checkout -- ./server\n  \
-    reel replay --secret authorization=API_TOKEN recordings/checkout -- ./server")]
+    reel replay --secret authorization=API_TOKEN recordings/checkout -- ./server\n  \
+    reel replay --alias redis.ci:6379=127.0.0.1:6379 recordings/checkout -- ./server")]
 pub struct Args {
     /// A rule file; may be given several times.
     #[arg(short = 'r', long = "rules", value_name = "FILE")]
@@ -30,6 +32,9 @@ pub struct Args {
     /// Take a redacted value from an environment variable.
     #[arg(long, value_name = "NAME=ENV")]
     pub secret: Vec<String>,
+    /// Take what the app connects to for a recorded dependency, by its recorded address or name; `*:PORT` is any host.
+    #[arg(long, value_name = "HOST:PORT=RECORDED")]
+    pub alias: Vec<String>,
     /// Only tests whose id or path contains this text.
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
@@ -39,6 +44,9 @@ pub struct Args {
     /// How long a test may take, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub test_timeout: u64,
+    /// How long a test waits, after its response, for recorded calls that were not made yet, in milliseconds.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 500)]
+    pub settle: u64,
     /// The recording.
     #[arg(value_name = "DIR")]
     pub recording: PathBuf,
@@ -49,6 +57,19 @@ pub struct Args {
 
 /// Replays.
 pub fn run(args: Args) -> Outcome {
+    let (junit, dir) = (args.junit.clone(), args.recording.clone());
+    match (replayed(args), junit) {
+        (Ok(run), None) => Ok(run.exit()),
+        (Ok(run), Some(path)) => write(&path, report::junit::junit(&run)).map(|()| run.exit()),
+        (Err(failure), None) => Err(failure),
+        (Err(failure), Some(path)) => {
+            write(&path, report::junit::without_run(&dir, &failure))?;
+            Err(failure)
+        }
+    }
+}
+
+fn replayed(args: Args) -> Result<Run, Failure> {
     let rules: Arc<dyn Rules> = Arc::new(rules::load(&args.rules, &Machine::default())?);
     let recording = Arc::new(super::recording::open(&args.recording)?);
     let given = args.secret.iter().map(|secret| secret_of(secret)).collect::<Result<Vec<_>, _>>()?;
@@ -57,16 +78,19 @@ pub fn run(args: Args) -> Outcome {
         only: args.only,
         listen_at_most: Duration::from_secs(args.listen_timeout),
         test_at_most: Duration::from_secs(args.test_timeout),
-        ..Options::default()
+        settle_at_most: Duration::from_millis(args.settle),
+        aliases: Aliases::read(&args.alias, recording.as_ref())?,
     };
     let mut host = SandboxHost::new(args.command)?;
     let run = replay::replay(&recording, &supplied, rules, &options, &mut host, &mut Bar::default())?;
     anstream::print!("{}", report::text(&run));
-    if let Some(path) = &args.junit {
-        let xml = report::junit::junit(&run).map_err(|error| unwritable(path, &error))?;
-        std::fs::write(path, xml).map_err(|error| unwritable(path, &error))?;
-    }
-    Ok(run.exit())
+    Ok(run)
+}
+
+/// Writes the XML report.
+fn write(path: &Path, xml: Result<String, impl std::fmt::Display>) -> Result<(), Failure> {
+    let xml = xml.map_err(|error| unwritable(path, &error))?;
+    std::fs::write(path, xml).map_err(|error| unwritable(path, &error))
 }
 
 /// Reads `NAME=ENV` and the variable.

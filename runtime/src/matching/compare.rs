@@ -9,8 +9,8 @@ use super::equality::{Conflict, Equality, is_clock_reading};
 use super::number::{Number, is_within};
 use super::path::{Active, Place, display, display_step};
 use super::usage::{Note, Usage};
-use crate::recording::is_secret;
-use crate::rules::{Classes, Relax, Relaxation, Unmet};
+use crate::recording::{NUMBER, is_secret};
+use crate::rules::{Classes, Relax, Relaxation};
 
 /// A place where a replayed message is not what the recording and the rules want.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,13 +23,6 @@ pub struct Difference {
     pub replayed: Value,
     /// What is wrong, as a phrase.
     pub why: String,
-}
-
-impl Difference {
-    /// What a `require` does not find met.
-    pub fn unmet(unmet: Unmet) -> Self {
-        Difference { path: unmet.origin.text.to_string(), recorded: Value::Nil, replayed: Value::Nil, why: unmet.why }
-    }
 }
 
 /// How many differences of one message are kept.
@@ -172,7 +165,7 @@ impl Walk<'_> {
     fn keep_equality(&mut self, class: &str, recorded: &Value, replayed: &Value) {
         let bytes = |value: &Value| match value.as_bytes() {
             Some(bytes) => bytes.to_vec(),
-            None => format!("{:?}", value.untagged()).into_bytes(),
+            None => digits(value).unwrap_or_else(|| format!("{:?}", value.untagged())).into_bytes(),
         };
         let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if let Err(conflict) = self.equality.pair(class, &bytes(recorded), &bytes(replayed)) {
@@ -186,6 +179,10 @@ impl Walk<'_> {
 
     fn structure(&mut self, active: &Active, unordered: Option<usize>, recorded: &Value, replayed: &Value) {
         match (recorded, replayed) {
+            (Value::Tagged(NUMBER, token), number) if number.kind() == "number" => {
+                self.notes.push(Note::Secret);
+                self.keep_equality("secret", token, number);
+            }
             (Value::Tagged(a, recorded), Value::Tagged(b, replayed)) if a == b => {
                 self.structure(active, unordered, recorded, replayed);
             }
@@ -314,6 +311,16 @@ impl Walk<'_> {
                 why: why.to_owned(),
             });
         }
+    }
+}
+
+/// A number as it is written.
+fn digits(value: &Value) -> Option<String> {
+    match value {
+        Value::Int(n) => Some(n.to_string()),
+        Value::Uint(n) => Some(n.to_string()),
+        Value::Decimal(digits) => Some(digits.to_string()),
+        _ => None,
     }
 }
 

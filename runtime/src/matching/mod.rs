@@ -17,8 +17,9 @@ pub use compare::{Difference, Matcher};
 pub use equality::{Conflict, Equality, is_clock_reading};
 pub use key::{Key, chosen_key, operation, relaxes_operation, request_key};
 pub use nearest::similarity;
+pub use number::Number;
 pub use path::display_rule;
-pub use usage::{Usage, Use};
+pub use usage::{ByRule, Usage, Use};
 
 #[cfg(test)]
 mod tests;

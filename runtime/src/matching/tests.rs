@@ -43,7 +43,7 @@ fn compare(recorded: &str, replayed: &str, rules: &str) -> String {
         out.push_str(&format!("used {}\n", used.origin.text));
     }
     for used in usage.unmatched() {
-        out.push_str(&format!("unmatched {}\n", used.origin.text));
+        out.push_str(&format!("unmatched {}\n", used.text));
     }
     for (ignore, by) in usage.gave_way() {
         out.push_str(&format!("{} gave way to {}\n", ignore.text, by.text));

@@ -14,10 +14,22 @@ pub struct Use {
     pub relaxed: u64,
 }
 
+/// What one mock rule that answers calls without the recording did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByRule {
+    pub origin: Origin,
+    /// How many calls it answered.
+    pub calls: u64,
+    /// For how many recorded calls, which nobody has to make any more.
+    pub consumed: u64,
+}
+
 /// What the rules of a run did.
 #[derive(Debug, Clone, Default)]
 pub struct Usage {
     uses: BTreeMap<ActionId, Use>,
+    by_rule: BTreeMap<ActionId, ByRule>,
+    apart: u64,
     gave_way: BTreeSet<(Origin, Origin)>,
     secrets: u64,
 }
@@ -35,8 +47,29 @@ pub(super) enum Note {
 impl Usage {
     /// Notes that a rule applied to a message, whether or not its path led anywhere.
     pub fn applies(&mut self, rule: &Relaxation) -> &mut Use {
-        let fresh = || Use { origin: rule.origin.clone(), met: 0, relaxed: 0 };
-        self.uses.entry(rule.id).or_insert_with(fresh)
+        self.expect(rule.id, &rule.origin)
+    }
+
+    /// Expects that a rule meets something: one that never does is told.
+    pub fn expect(&mut self, id: ActionId, origin: &Origin) -> &mut Use {
+        self.uses.entry(id).or_insert_with(|| Use { origin: origin.clone(), met: 0, relaxed: 0 })
+    }
+
+    /// Notes that a mock rule let so many calls be answered otherwise than once each, in recorded order, or not be made.
+    pub fn reuses(&mut self, (id, origin): &(ActionId, Origin), calls: u64) {
+        let used = self.expect(*id, origin);
+        used.met += 1;
+        used.relaxed += calls;
+    }
+
+    /// What a mock rule that answers without the recording did.
+    pub fn answers(&mut self, (id, origin): &(ActionId, Origin)) -> &mut ByRule {
+        self.by_rule.entry(*id).or_insert_with(|| ByRule { origin: origin.clone(), calls: 0, consumed: 0 })
+    }
+
+    /// Notes calls outside of any test that were made again, or not at all.
+    pub fn stands_apart(&mut self, calls: u64) {
+        self.apart += calls;
     }
 
     pub(super) fn note(&mut self, rules: &[Relaxation], notes: &[Note]) {
@@ -73,9 +106,23 @@ impl Usage {
         self.uses().filter(|used| used.relaxed > 0)
     }
 
-    /// The user's rules that applied to a message but whose path never led anywhere.
-    pub fn unmatched(&self) -> impl Iterator<Item = &Use> {
-        self.uses().filter(|used| used.met == 0 && !used.origin.is_default)
+    /// The user's rules whose path never led anywhere. An action that speaks of both messages counts as one.
+    pub fn unmatched(&self) -> impl Iterator<Item = &Origin> {
+        let mut met: BTreeMap<&Origin, u64> = BTreeMap::new();
+        for used in self.uses().filter(|used| !used.origin.is_default) {
+            *met.entry(&used.origin).or_default() += used.met;
+        }
+        met.into_iter().filter(|(_, met)| *met == 0).map(|(origin, _)| origin)
+    }
+
+    /// What the mock rules did that answer calls without the recording.
+    pub fn by_rule(&self) -> impl Iterator<Item = &ByRule> {
+        self.by_rule.values()
+    }
+
+    /// How many calls outside of any test were made again, or not at all.
+    pub fn apart(&self) -> u64 {
+        self.apart
     }
 
     /// Each `ignore` that gave way to a requirement of the same path.

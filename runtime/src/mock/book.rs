@@ -5,6 +5,8 @@
 //! belong to no test at the start, and those of an operation whose answers are used again when it is called. Messages and
 //! bytes are in a cache of limited size.
 
+mod end;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use reel_lang::hir::{Path, Step};
 use reel_lang::schema::Side;
 use reel_lang::span::Span;
 use reel_protocols::Protocol;
+
+pub use end::LeftOver;
 
 use super::cache::Cache;
 use super::calls::Calls;
@@ -48,8 +52,12 @@ pub struct Book {
     pushes: HashMap<CallId, Vec<usize>>,
     /// The places of redacted values in requests, by protocol.
     secrets: BTreeMap<&'static str, Vec<Relaxation>>,
-    /// How often each key was answered in turn.
+    /// How often each key was answered of which rules let answers be used again.
     turns: HashMap<Key, usize>,
+    /// The calls of the start-up.
+    startup: Vec<usize>,
+    /// The actions that decided on a call.
+    deciders: BTreeMap<ActionId, Origin>,
     /// What was wrong with a call that had to be read.
     fault: Option<String>,
 }
@@ -82,10 +90,12 @@ impl Operation {
     }
 }
 
-/// A call that one of several tests should have made, and none did.
-pub struct LeftOver {
-    pub entry: Arc<Entry>,
-    pub owners: Vec<TestId>,
+/// The recorded call that answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    pub index: usize,
+    /// Whether a rule, or that it belongs to no test, let it answer otherwise than once, in recorded order.
+    pub is_strange: bool,
 }
 
 impl Book {
@@ -106,6 +116,8 @@ impl Book {
             pushes: HashMap::new(),
             secrets: secrets(calls.secrets()),
             turns: HashMap::new(),
+            startup: Vec::new(),
+            deciders: BTreeMap::new(),
             fault: None,
             calls,
             rules,
@@ -129,6 +141,9 @@ impl Book {
 
     fn list(&mut self, index: usize, outline: &MockOutline) {
         let (server, protocol) = (outline.addr, outline.id.protocol);
+        if outline.scope == Scope::Startup {
+            self.startup.push(index);
+        }
         if outline.has_request && !protocol.protocol().framed() {
             self.runs.entry(server).or_default().push(index);
         }
@@ -200,7 +215,8 @@ impl Book {
         let ruling = match self.account(index).ruling {
             Some(ruling) => ruling,
             None => {
-                let ruling = Ruling::of(&mock, self.rules.as_ref(), self.secrets(&mock.id.protocol))?;
+                let (ruling, decided) = Ruling::of(&mock, self.rules.as_ref(), self.secrets(&mock.id.protocol))?;
+                self.deciders.extend(decided);
                 self.by_key.extend(ruling.key.map(|key| (key, index)));
                 if let Some(account) = self.accounts.get_mut(index) {
                     account.ruling = Some(ruling);
@@ -228,23 +244,45 @@ impl Book {
 
     /// Takes the recorded call that answers, and marks it used. Where answers are used again, `operation` says among which calls those
     /// with this key are.
-    pub fn take(&mut self, key: Key, reuse: Reuse, operation: Option<Operation>) -> Option<usize> {
+    pub fn take(&mut self, key: Key, reuse: Reuse, operation: Option<Operation>) -> Option<Taken> {
         if let Some(operation) = operation {
             self.survey(operation);
         }
         let indices = self.with_key(key);
+        let turn = self.turns.get(&key).copied().unwrap_or(0);
         let index = match reuse {
             Reuse::Latest => *indices.last()?,
-            Reuse::Cycle => {
-                let turn = self.turns.entry(key).or_default();
-                let index = *indices.get(turn.checked_rem(indices.len())?)?;
-                *turn += 1;
-                index
-            }
+            Reuse::Cycle => *indices.get(turn.checked_rem(indices.len())?)?,
             Reuse::Once => self.first_eligible(&indices)?,
         };
+        let is_strange = match reuse {
+            Reuse::Once => self.account(index).is_used,
+            _ => indices.get(turn).is_none_or(|next| !self.answer_alike(*next, index)),
+        };
+        if reuse != Reuse::Once {
+            *self.turns.entry(key).or_default() += 1;
+        }
         self.mark_used(index);
-        Some(index)
+        Some(Taken { index, is_strange })
+    }
+
+    /// Whether two calls have one answer.
+    fn answer_alike(&mut self, one: usize, other: usize) -> bool {
+        one == other
+            || match (self.entry(one), self.entry(other)) {
+                (Some(one), Some(other)) => one.answer == other.answer && one.ending == other.ending,
+                _ => false,
+            }
+    }
+
+    /// Whether a server was ever spoken to.
+    pub fn knows(&self, server: SocketAddr) -> bool {
+        self.spoken.contains_key(&server)
+    }
+
+    /// Whether a call with this key is known, of whichever test.
+    pub fn has(&self, key: Key) -> bool {
+        !self.with_key(key).is_empty()
     }
 
     /// Finds out the key of every call of an operation.
@@ -318,14 +356,6 @@ impl Book {
         Some(index)
     }
 
-    /// Marks the call used that a rule has answered instead.
-    pub fn use_up(&mut self, key: Key) {
-        let open = |index: &usize| !self.account(*index).is_used && self.is_eligible(*index);
-        if let Some(index) = self.with_key(key).into_iter().find(open) {
-            self.mark_used(index);
-        }
-    }
-
     /// The first used call with a key.
     pub fn used(&mut self, key: Key) -> Option<Arc<Entry>> {
         let index = self.with_key(key).into_iter().find(|index| self.account(*index).is_used)?;
@@ -345,32 +375,13 @@ impl Book {
 
     fn is_awaited(&self, index: usize) -> bool {
         let account = self.account(index);
-        account.is_certain && !account.is_used && account.ruling.is_some_and(|ruling| !ruling.is_free)
+        account.is_certain && self.is_open(index)
     }
 
-    /// The calls that belong to one of several tests, all of which ran, and that none of them made.
-    pub fn left_over(&mut self, ran: &[TestId]) -> Vec<LeftOver> {
-        let ran: HashSet<_> = ran.iter().copied().collect();
-        let shared = |index: usize, outline: &MockOutline| {
-            let account = self.account(index);
-            outline.scope == Scope::Test && !account.is_certain && !account.is_used
-        };
-        let calls = self.calls.clone();
-        let open = calls.outlines().iter().enumerate().filter(|(index, outline)| shared(*index, outline));
-        let mut open: BTreeMap<usize, Vec<TestId>> = open.map(|(index, _)| (index, Vec::new())).collect();
-        for test in calls.tests() {
-            for index in calls.effects(test).iter().filter_map(|effect| self.position(effect.call)) {
-                open.entry(index).and_modify(|owners| owners.push(test));
-            }
-        }
-        let mut left = Vec::new();
-        for (index, owners) in open.into_iter().filter(|(_, owners)| owners.iter().all(|owner| ran.contains(owner))) {
-            let Some(entry) = self.entry(index) else { continue };
-            if self.account(index).ruling.is_some_and(|ruling| !ruling.is_free) {
-                left.push(LeftOver { entry, owners });
-            }
-        }
-        left
+    /// Whether a call was not made, and should be.
+    fn is_open(&self, index: usize) -> bool {
+        let account = self.account(index);
+        !account.is_used && account.ruling.is_some_and(|ruling| !ruling.is_free())
     }
 }
 

@@ -2,27 +2,33 @@
 //!
 //! Answers leave in the order of their requests: one that a rule delays holds back those behind it.
 
+mod by_rule;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use reel_lang::hir::Abort;
-use reel_lang::schema::{Direction, Side};
+use reel_lang::schema::Side;
 use reel_protocols::{Codec, Demand, Frame, Inference, Message, Protocol, Rest};
 
-use super::effects::{Answered, Miss};
+use super::book::Taken;
+use super::effects::{Answered, Miss, UnmetCall};
 use super::entry::{call_key, call_relaxations, operation_of};
 use super::opaque::{self, Run};
+use super::real::Real;
 use super::{Command, Event, Mock};
-use crate::matching::{Difference, Key};
-use crate::recording::{Ending, title, wire_bytes};
-use crate::rules::{Answer, Mocking, View};
+use crate::matching::Key;
+use crate::recording::{Ending, title};
+use crate::rules::{Answer, Rules, View};
 
 /// The most bytes of a request that is not whole.
 const MAX_REQUEST_LEN_BYTES: usize = 64 << 20;
 
 /// A connection.
 pub(super) struct Connection {
+    /// Where the app wanted to go.
+    asked: SocketAddr,
+    /// The recorded server that this is.
     destination: SocketAddr,
     protocol: Option<&'static dyn Protocol>,
     codec: Option<Box<dyn Codec>>,
@@ -33,14 +39,31 @@ pub(super) struct Connection {
     waiting: VecDeque<Waiting>,
     /// The last call that was answered: pushes follow it.
     last: Option<usize>,
+    /// The server of the calls that a rule passes through.
+    real: Option<Real>,
     gone: bool,
 }
 
 /// An answer whose time has not come, or that stands behind such a one.
 struct Waiting {
-    at_ns: u64,
+    due: Due,
     bytes: Bytes,
     then: Then,
+}
+
+/// A request of the app, and its bytes.
+struct Request {
+    message: Message,
+    bytes: Vec<u8>,
+}
+
+/// When an answer may leave.
+enum Due {
+    At(u64),
+    /// Neither it nor what stands behind it.
+    Never,
+    /// So long after the real server has answered this.
+    Asked(Box<Message>, u64),
 }
 
 /// What follows an answer.
@@ -64,8 +87,9 @@ impl From<Option<Ending>> for Then {
 type Out = VecDeque<Command>;
 
 impl Connection {
-    pub(super) fn new(destination: SocketAddr, protocol: Option<&'static dyn Protocol>) -> Self {
+    pub(super) fn new(asked: SocketAddr, destination: SocketAddr, protocol: Option<&'static dyn Protocol>) -> Self {
         Connection {
+            asked,
             destination,
             protocol,
             codec: None,
@@ -73,6 +97,7 @@ impl Connection {
             ended: false,
             waiting: VecDeque::new(),
             last: None,
+            real: None,
             gone: false,
         }
     }
@@ -84,7 +109,7 @@ impl Connection {
 
     pub(super) fn handle(&mut self, mock: &mut Mock, now_ns: u64, event: Event<'_>, out: &mut Out) {
         match event {
-            Event::Opened(_) => self.greet(mock, now_ns),
+            Event::Opened(_) => self.open(mock, now_ns, out),
             Event::Bytes(bytes) => {
                 self.input.extend_from_slice(bytes);
                 self.read(mock, now_ns, false, out);
@@ -95,8 +120,20 @@ impl Connection {
             }
             Event::Reset => self.gone = true,
             Event::Timer => {
-                if !self.input.is_empty() && self.protocol.is_some_and(|protocol| !protocol.framed()) {
+                if !self.input.is_empty() && self.protocol.is_none_or(|protocol| !protocol.framed()) {
                     self.read(mock, now_ns, true, out);
+                }
+            }
+            Event::Real(bytes) => {
+                if let Some(real) = &mut self.real {
+                    real.hear(bytes);
+                    self.relay(mock, now_ns);
+                }
+            }
+            Event::RealEnded => {
+                if let Some(real) = &mut self.real {
+                    real.end();
+                    self.relay(mock, now_ns);
                 }
             }
         }
@@ -119,7 +156,13 @@ impl Connection {
 
     /// Takes the requests out of what came in.
     fn read(&mut self, mock: &mut Mock, now_ns: u64, is_all: bool, out: &mut Out) {
-        let Some(protocol) = self.find_protocol(is_all) else { return };
+        let Some(protocol) = self.find_protocol(is_all) else {
+            // A server that was never recorded is in no hurry; but a few bytes of nothing known are a miss, not a silence.
+            if !self.input.is_empty() && !mock.book.knows(self.destination) {
+                out.push_back(Command::SetTimer { at_ns: now_ns + opaque::QUIET_NS });
+            }
+            return;
+        };
         if !protocol.framed() {
             return self.read_run(mock, now_ns, protocol, is_all, out);
         }
@@ -129,8 +172,8 @@ impl Connection {
             match codec.frame(Side::Request, &self.input, rest, Demand::ALL) {
                 Ok(Frame::Message { message, len }) => {
                     codec.pair(&message);
-                    self.input.drain(..len.min(self.input.len()));
-                    self.answer(mock, now_ns, protocol, message, out);
+                    let bytes = self.input.drain(..len.min(self.input.len())).collect();
+                    self.answer(mock, now_ns, protocol, Request { message, bytes }, out);
                 }
                 Ok(Frame::Incomplete) if self.input.len() > MAX_REQUEST_LEN_BYTES => {
                     let reason = format!("the request is longer than {MAX_REQUEST_LEN_BYTES} bytes");
@@ -184,8 +227,8 @@ impl Connection {
         let codec = self.codec.get_or_insert_with(|| protocol.codec());
         if let Ok(Frame::Message { message, .. }) = codec.frame(Side::Request, &self.input, Rest::Turn, Demand::ALL) {
             codec.pair(&message);
-            self.input.clear();
-            self.answer(mock, now_ns, protocol, message, out);
+            let bytes = std::mem::take(&mut self.input);
+            self.answer(mock, now_ns, protocol, Request { message, bytes }, out);
         }
     }
 
@@ -195,40 +238,39 @@ impl Connection {
         mock: &mut Mock,
         now_ns: u64,
         protocol: &'static dyn Protocol,
-        message: Message,
+        request: Request,
         out: &mut Out,
     ) {
-        let view = View {
-            protocol,
-            direction: Direction::Out,
-            addr: self.destination,
-            peer: None,
-            request: Some(&message),
-            response: None,
-        };
+        let view = View::of_call(protocol, self.destination, &request.message);
         let rules = mock.rules.clone();
         let mocking = rules.mocking(&view);
         let relaxations = call_relaxations(&view, rules.as_ref(), mock.book.secrets(&protocol.schema().protocol));
         let key = call_key(&view, &mocking, &relaxations);
+        mock.effects.unmet.extend(unmet(rules.as_ref(), Side::Request, &view));
         if mocking.answer != Answer::Recorded {
-            if let Some(key) = key {
-                mock.book.use_up(key);
-            }
-            mock.effects.by_rule += 1;
-            return self.answer_by_rule(mock, now_ns, protocol, message, mocking, out);
+            by_rule::note(mock, mocking.decided.as_ref());
+            return self.answer_by_rule(mock, now_ns, protocol, request, mocking, out);
         }
         let operation = operation_of(&view, &mocking, &relaxations);
         let taken = key.and_then(|key| mock.book.take(key, mocking.reuse, operation));
-        let Some((index, entry)) = taken.and_then(|index| Some((index, mock.book.entry(index)?))) else {
-            return self.miss(mock, now_ns, protocol, Some((message, key)), None);
+        let Some((Taken { index, is_strange }, entry)) =
+            taken.and_then(|taken| Some((taken, mock.book.entry(taken.index)?)))
+        else {
+            return self.miss(mock, now_ns, protocol, Some((request.message, key)), None);
         };
+        match &mocking.decided {
+            Some(by) if is_strange => mock.ledger.usage.reuses(by, 1),
+            None if is_strange => mock.ledger.usage.stands_apart(1),
+            _ => {}
+        }
         let mut differences = Vec::new();
         if let Some(recorded) = &entry.exchange.request {
             let mut matcher = mock.ledger.matcher(rules.as_ref());
-            differences = matcher.compare(protocol.schema(), Side::Request, recorded, &message, &relaxations);
+            differences = matcher.compare(protocol.schema(), Side::Request, recorded, &request.message, &relaxations);
         }
-        differences.extend(rules.unmet(Side::Request, &view).into_iter().map(Difference::unmet));
         mock.effects.answered.push(Answered { mock: entry.id.clone(), title: entry.title.clone(), differences });
+        let answered = View { response: entry.exchange.response.as_ref(), ..view };
+        mock.effects.unmet.extend(unmet(rules.as_ref(), Side::Response, &answered));
         self.say(mock, now_ns, index, mocking.delay_ns);
     }
 
@@ -242,43 +284,9 @@ impl Connection {
                 codec.pair(response);
             }
             let then = Then::from(entry.ending);
-            self.waiting.push_back(Waiting { at_ns: now_ns + delay_ns, bytes: entry.answer.clone(), then });
+            self.waiting.push_back(Waiting { due: Due::At(now_ns + delay_ns), bytes: entry.answer.clone(), then });
             self.last = Some(index);
             next = mock.book.take_push(index);
-        }
-    }
-
-    fn answer_by_rule(
-        &mut self,
-        mock: &mut Mock,
-        now_ns: u64,
-        protocol: &'static dyn Protocol,
-        message: Message,
-        mocking: Mocking,
-        out: &mut Out,
-    ) {
-        let at_ns = now_ns + mocking.delay_ns;
-        match mocking.answer {
-            Answer::Recorded => {}
-            Answer::Respond(fields) => match respond(protocol, &fields) {
-                Ok((response, bytes)) => {
-                    if let Some(codec) = &mut self.codec {
-                        codec.pair(&response);
-                    }
-                    self.waiting.push_back(Waiting { at_ns, bytes, then: Then::Nothing });
-                }
-                Err(reason) => self.miss(mock, now_ns, protocol, Some((message, None)), Some(reason)),
-            },
-            Answer::Abort(Abort::Timeout) => {}
-            Answer::Abort(Abort::Reset | Abort::Refused) => {
-                self.waiting.push_back(Waiting { at_ns, bytes: Bytes::new(), then: Then::Reset });
-            }
-            Answer::Passthrough => {
-                let mut first = wire_bytes(protocol, &message).map(|bytes| bytes.to_vec()).unwrap_or_default();
-                first.append(&mut self.input);
-                out.push_back(Command::Forward { to: self.destination, first: first.into() });
-                self.gone = true;
-            }
         }
     }
 
@@ -294,22 +302,29 @@ impl Connection {
         let named = request.as_ref().map(|(request, _)| title(protocol, request));
         let (request, key) = request.map_or((None, None), |(request, key)| (Some(request), key));
         let title = named.unwrap_or_else(|| "connect".to_owned());
-        let text = format!("reel: {title} to {} is not in the recording", self.destination);
+        let how = match (key.is_some_and(|key| mock.book.has(key)), mock.current) {
+            (true, _) => "is in the recording, but not once more for this test",
+            (false, Some(_)) => "is not in the recording of this test",
+            (false, None) => "is not in the recording",
+        };
+        let text = format!("reel: {title} to {} {how}", self.destination);
         let answer = protocol.refusal(&text);
         let destination = self.destination;
         mock.effects.misses.push(Miss { protocol, destination, title, request, key, reason });
         let then = if answer.is_some() { Then::Close } else { Then::Reset };
         self.input.clear();
-        let at_ns = self.waiting.back().map_or(now_ns, |waiting| waiting.at_ns);
-        self.waiting.push_back(Waiting { at_ns, bytes: answer.unwrap_or_default().into(), then });
+        let due = Due::At(now_ns);
+        self.waiting.push_back(Waiting { due, bytes: answer.unwrap_or_default().into(), then });
         self.ended = true;
     }
 
     /// Sends what is due.
     fn flush(&mut self, now_ns: u64, out: &mut Out) {
         while let Some(first) = self.waiting.front() {
-            if first.at_ns > now_ns {
-                return out.push_back(Command::SetTimer { at_ns: first.at_ns });
+            match first.due {
+                Due::At(at_ns) if at_ns > now_ns => return out.push_back(Command::SetTimer { at_ns }),
+                Due::At(_) => {}
+                Due::Never | Due::Asked(..) => return,
             }
             let Some(Waiting { bytes, then, .. }) = self.waiting.pop_front() else { return };
             if !bytes.is_empty() {
@@ -328,16 +343,11 @@ impl Connection {
     }
 }
 
-/// Makes the response of `respond(...)`.
-fn respond(protocol: &dyn Protocol, fields: &[(String, reel_lang::value::Value)]) -> Result<(Message, Bytes), String> {
-    let schema = protocol.schema();
-    let mut response = Message::new(schema, Side::Response);
-    for (name, value) in fields {
-        let field = schema.field(Side::Response, name).ok_or_else(|| format!("a response has no field `{name}`"))?;
-        response.put(field.id, value.clone());
-    }
-    protocol.complete(&mut response);
-    protocol.derive(&mut response);
-    let bytes = wire_bytes(protocol, &response)?;
-    Ok((response, bytes))
+/// The `require`s that a call, or its answer, does not meet.
+fn unmet<'a>(rules: &dyn Rules, side: Side, view: &View<'a>) -> impl Iterator<Item = UnmetCall> + use<'a> {
+    let view = *view;
+    rules.unmet(side, &view).into_iter().map(move |unmet| {
+        let named = view.request.map_or_else(|| "connect".to_owned(), |request| title(view.protocol, request));
+        UnmetCall { call: format!("{named} to {}", view.addr), unmet }
+    })
 }

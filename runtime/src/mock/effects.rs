@@ -9,9 +9,10 @@ use reel_lang::schema::Side;
 use reel_protocols::{Message, Protocol};
 
 use super::book::Book;
+use super::entry::{Entry, call_relaxations};
 use crate::matching::{Difference, Equality, Key, Matcher, Usage, similarity};
 use crate::recording::MockId;
-use crate::rules::Rules;
+use crate::rules::{Rules, Unmet, View};
 
 /// A call that a recorded one answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +63,14 @@ pub struct Changed {
     pub differences: Vec<Difference>,
 }
 
+/// A call that does not meet a `require`, however it was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnmetCall {
+    /// The operation and its destination, for people.
+    pub call: String,
+    pub unmet: Unmet,
+}
+
 /// What the calls of a test came to.
 #[derive(Clone, Default)]
 pub struct Effects {
@@ -69,6 +78,7 @@ pub struct Effects {
     pub answered: Vec<Answered>,
     /// How many calls rules answered without the recording.
     pub by_rule: usize,
+    pub unmet: Vec<UnmetCall>,
     /// Recorded, but not made; without those shown as changed.
     pub missing: Vec<Missing>,
     /// Made, but not recorded; without those shown as changed or repeated.
@@ -87,6 +97,7 @@ impl Effects {
             && self.misses.is_empty()
             && self.repeated.is_empty()
             && self.changed.is_empty()
+            && self.unmet.is_empty()
             && self.answered.iter().all(|answered| answered.differences.is_empty())
     }
 
@@ -94,11 +105,11 @@ impl Effects {
     pub(super) fn settle(&mut self, book: &mut Book, missing: Vec<usize>, rules: &dyn Rules) {
         let mut missing = missing;
         for miss in std::mem::take(&mut self.misses) {
-            if let Some(at) = nearest(book, &missing, &miss) {
+            if let Some(entry) = miss.key.and_then(|key| book.used(key)) {
+                self.repeated.push(Repeated { mock: entry.id.clone(), miss });
+            } else if let Some(at) = nearest(book, &missing, &miss) {
                 let index = missing.remove(at);
                 self.changed.extend(changed(book, index, miss, rules));
-            } else if let Some(entry) = miss.key.and_then(|key| book.used(key)) {
-                self.repeated.push(Repeated { mock: entry.id.clone(), miss });
             } else {
                 self.misses.push(miss);
             }
@@ -129,19 +140,17 @@ fn nearest(book: &mut Book, missing: &[usize], miss: &Miss) -> Option<usize> {
 
 fn changed(book: &mut Book, index: usize, miss: Miss, rules: &dyn Rules) -> Option<Changed> {
     let entry = book.entry(index)?;
-    let differences = differences(entry.protocol, entry.exchange.request.as_ref(), miss.request.as_ref(), rules);
+    let differences = differences(book, &entry, &miss, rules);
     Some(Changed { mock: entry.id.clone(), title: entry.title.clone(), miss, differences })
 }
 
-/// Compares two requests for display: what a run remembers is left alone.
-fn differences(
-    protocol: &dyn Protocol,
-    recorded: Option<&Message>,
-    replayed: Option<&Message>,
-    rules: &dyn Rules,
-) -> Vec<Difference> {
-    let (Some(recorded), Some(replayed)) = (recorded, replayed) else { return Vec::new() };
+/// Compares two requests for display: what rules relax is no difference, and what a run remembers is left alone.
+fn differences(book: &Book, entry: &Entry, miss: &Miss, rules: &dyn Rules) -> Vec<Difference> {
+    let (Some(recorded), Some(replayed)) = (&entry.exchange.request, &miss.request) else { return Vec::new() };
+    let schema = miss.protocol.schema();
+    let view = View::of_call(miss.protocol, miss.destination, replayed);
+    let relaxations = call_relaxations(&view, rules, book.secrets(&schema.protocol));
     let (mut equality, mut usage) = (Equality::default(), Usage::default());
     let mut matcher = Matcher { classes: rules, equality: &mut equality, usage: &mut usage };
-    matcher.compare(protocol.schema(), Side::Request, recorded, replayed, &[])
+    matcher.compare(schema, Side::Request, recorded, replayed, &relaxations)
 }

@@ -9,8 +9,8 @@ use reel_protocols::{Frame, Protocol, Rest};
 
 use super::book::Operation;
 use crate::matching::{Key, chosen_key, operation, relaxes_operation, request_key};
-use crate::recording::{Ending, Exchange, Mock, MockId, ProtocolId, Scope, exchange_len_bytes, title, wire_bytes};
-use crate::rules::{Answer, Mocking, Relaxation, Reuse, Rules, View};
+use crate::recording::{Ending, Exchange, Mock, MockId, ProtocolId, exchange_len_bytes, title, wire_bytes};
+use crate::rules::{ActionId, Answer, Mocking, Origin, Relaxation, Reuse, Rules, View};
 
 /// A recorded call.
 pub struct Entry {
@@ -32,25 +32,39 @@ pub struct Entry {
 pub struct Ruling {
     /// Absent where there is no request.
     pub key: Option<Key>,
-    /// Whether it may repeat or be missing.
-    pub is_free: bool,
+    /// Which of several with its key answers.
+    pub reuse: Reuse,
     /// Whether a rule answers such calls without the recording.
     pub by_rule: bool,
+    /// The action that decided on either.
+    pub decided: Option<ActionId>,
 }
 
 impl Ruling {
-    /// Asks the rules.
+    /// Asks the rules. Beside it, the action that decided.
     ///
     /// # Errors
     /// The recording names a protocol that this version does not have.
-    pub fn of(mock: &Mock, rules: &dyn Rules, secrets: &[Relaxation]) -> Result<Self, String> {
+    pub fn of(
+        mock: &Mock,
+        rules: &dyn Rules,
+        secrets: &[Relaxation],
+    ) -> Result<(Self, Option<(ActionId, Origin)>), String> {
         let mut request = View::of(protocol(&mock.exchange)?, &mock.exchange);
         request.response = None;
-        let mocking = if request.request.is_some() { rules.mocking(&request) } else { Mocking::default() };
+        let mocking = match request.request {
+            Some(_) => rules.mocking(&request),
+            None => rules.mocking_of_connection(&request).unwrap_or_default(),
+        };
         let key = call_key(&request, &mocking, &call_relaxations(&request, rules, secrets));
         let by_rule = mocking.answer != Answer::Recorded;
-        let is_free = mock.scope != Scope::Test || mocking.reuse != Reuse::Once || by_rule;
-        Ok(Ruling { key, is_free, by_rule })
+        let decided = mocking.decided.as_ref().map(|(id, _)| *id);
+        Ok((Ruling { key, reuse: mocking.reuse, by_rule, decided }, mocking.decided))
+    }
+
+    /// Whether it may repeat or be missing.
+    pub fn is_free(&self) -> bool {
+        self.by_rule || self.reuse != Reuse::Once
     }
 }
 

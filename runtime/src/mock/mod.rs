@@ -5,6 +5,7 @@
 //! and has not answered yet; then the two are compared, and a difference is a changed effect. A call without one is a miss: it
 //! gets the protocol's own error, its connection ends, and the test fails.
 
+mod alias;
 mod book;
 mod cache;
 mod calls;
@@ -12,6 +13,7 @@ mod connection;
 mod effects;
 mod entry;
 mod opaque;
+mod real;
 pub mod server;
 
 use std::collections::{HashMap, VecDeque};
@@ -20,10 +22,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use alias::Aliases;
 pub use book::{Book, LeftOver, MAX_CACHED_LEN_BYTES};
 pub use calls::Calls;
 use connection::Connection;
-pub use effects::{Answered, Changed, Effects, Miss, Missing, Repeated};
+pub use effects::{Answered, Changed, Effects, Miss, Missing, Repeated, UnmetCall};
 pub use entry::Entry;
 
 use crate::matching::{Equality, Matcher, Usage};
@@ -46,6 +49,10 @@ pub enum Event<'a> {
     Reset,
     /// The time that [`Command::SetTimer`] asked for has come.
     Timer,
+    /// What the real server answered to [`Command::Ask`].
+    Real(&'a [u8]),
+    /// The real server sends nothing more, or was not reached.
+    RealEnded,
 }
 
 /// What to do on a connection.
@@ -59,6 +66,12 @@ pub enum Command {
     /// Wake up at this time; a later one replaces it.
     SetTimer {
         at_ns: u64,
+    },
+    /// Send these bytes to the real server, on a connection that belongs to this one and is opened with the first; what comes back
+    /// is told as [`Event::Real`].
+    Ask {
+        to: SocketAddr,
+        bytes: Bytes,
     },
     /// Connect to the real server, send these bytes, and pass everything on from now on.
     Forward {
@@ -82,8 +95,9 @@ pub struct Mock {
     connections: HashMap<ConnId, Connection>,
     current: Option<TestId>,
     effects: Effects,
-    /// What happened while no test was running, before the first one.
-    before: Effects,
+    /// What happened while no test was running.
+    apart: Effects,
+    aliases: Aliases,
 }
 
 impl Mock {
@@ -96,16 +110,29 @@ impl Mock {
             connections: HashMap::new(),
             current: None,
             effects: Effects::default(),
-            before: Effects::default(),
+            apart: Effects::default(),
+            aliases: Aliases::default(),
         }
+    }
+
+    /// Takes these addresses for recorded ones.
+    pub fn with_aliases(mut self, aliases: Aliases) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// The addresses that are taken for recorded ones.
+    pub fn aliases(&self) -> &Aliases {
+        &self.aliases
     }
 
     /// Takes what happened on a connection, and says what to do there.
     pub fn handle(&mut self, now_ns: u64, conn: ConnId, event: Event<'_>) -> Vec<Command> {
         let mut out = VecDeque::new();
         if let Event::Opened(destination) = event {
-            let protocol = self.book.protocol_of(destination);
-            self.connections.insert(conn, Connection::new(destination, protocol));
+            let recorded = self.aliases.recorded(destination);
+            let protocol = self.book.protocol_of(recorded);
+            self.connections.insert(conn, Connection::new(destination, recorded, protocol));
         }
         // Taken out for the time of the call, so that it and the rest can change together.
         let Some(mut connection) = self.connections.remove(&conn) else { return Vec::new() };
@@ -118,17 +145,23 @@ impl Mock {
 
     /// Starts a test: its effects are expected from now on.
     pub fn begin(&mut self, test: TestId) {
-        if self.current.is_none() {
-            self.before = std::mem::take(&mut self.effects);
-        }
+        self.no_test();
         self.current = Some(test);
-        self.effects = Effects::default();
         self.book.begin(test);
     }
 
-    /// How many calls of the running test are still to come.
+    /// Belongs to no test, what happens from now on.
+    pub fn no_test(&mut self) {
+        let effects = std::mem::take(&mut self.effects);
+        self.apart.misses.extend(effects.misses);
+        self.apart.answered.extend(effects.answered);
+        self.apart.unmet.extend(effects.unmet);
+        self.current = None;
+    }
+
+    /// How many calls of the running test are still to come; where none runs, of the start-up.
     pub fn outstanding(&self) -> usize {
-        self.book.outstanding()
+        self.current.map_or_else(|| self.book.outstanding_start(), |_| self.book.outstanding())
     }
 
     /// Whether a call of the running test was not in the recording: waiting for the rest has no point.
@@ -146,9 +179,10 @@ impl Mock {
         effects
     }
 
-    /// What the app did before the first test that was not in the recording.
-    pub fn before(&mut self) -> Effects {
-        let mut effects = std::mem::take(&mut self.before);
+    /// What the app did while no test was running that was not in the recording.
+    pub fn apart(&mut self) -> Effects {
+        self.no_test();
+        let mut effects = std::mem::take(&mut self.apart);
         effects.settle(&mut self.book, Vec::new(), self.rules.as_ref());
         effects
     }
@@ -156,6 +190,11 @@ impl Mock {
     /// The recorded calls that none of their candidate tests made, once all of these were run.
     pub fn left_over(&mut self, ran: &[TestId]) -> Vec<LeftOver> {
         self.book.left_over(ran)
+    }
+
+    /// Notes in the ledger what rules let go of the calls of the tests that ran.
+    pub fn account(&mut self, ran: &[TestId]) {
+        self.book.account_for(ran, &mut self.ledger.usage);
     }
 
     /// What a run remembers, for the driver's own comparisons.

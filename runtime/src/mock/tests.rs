@@ -12,7 +12,7 @@ use super::*;
 use crate::recording::testing::{Maker, exchange, resp};
 use crate::recording::{Attribution, Cue, Ending, MockId, Scope};
 use crate::rules::testing::{HandRules, origin, relaxations};
-use crate::rules::{Answer, Mocking, Reuse, View};
+use crate::rules::{ActionId, Answer, Mocking, Reuse, View};
 
 fn mock_of(maker: &Maker, rules: HandRules) -> Mock {
     let rules: Arc<dyn Rules> = Arc::new(rules);
@@ -20,7 +20,8 @@ fn mock_of(maker: &Maker, rules: HandRules) -> Mock {
     Mock::new(rules, book)
 }
 
-/// Plays one connection: `open PORT`, `> BYTES`, `redis WORDS`, `shut`, `reset`, `wait MS`. Gives what the mock did.
+/// Plays one connection: `open PORT`, `> BYTES`, `redis WORDS`, `shut`, `reset`, `wait MS`, and of the real server `real BYTES`,
+/// `real-ends`. Gives what the mock did.
 fn play(mock: &mut Mock, conn: u64, script: &[&str]) -> String {
     let mut now_ns = 0;
     let mut done = Vec::new();
@@ -35,6 +36,8 @@ fn play(mock: &mut Mock, conn: u64, script: &[&str]) -> String {
             ">" | "redis" => Event::Bytes(bytes.as_bytes()),
             "shut" => Event::HalfClosed,
             "reset" => Event::Reset,
+            "real" => Event::Real(bytes.as_bytes()),
+            "real-ends" => Event::RealEnded,
             "wait" => {
                 now_ns += rest.parse::<u64>().unwrap() * 1_000_000;
                 Event::Timer
@@ -47,6 +50,7 @@ fn play(mock: &mut Mock, conn: u64, script: &[&str]) -> String {
                 Command::Close => "close".into(),
                 Command::Reset => "reset".into(),
                 Command::SetTimer { at_ns } => format!("timer {}ms", at_ns / 1_000_000),
+                Command::Ask { to, bytes } => format!("ask {to} {}", bytes.escape_ascii()),
                 Command::Forward { to, first } => format!("forward {to} {}", first.escape_ascii()),
             });
         }
@@ -159,7 +163,7 @@ fn start_up_may_repeat_or_be_missing() {
     mock.begin(test);
     assert_eq!(play(&mut mock, 3, &["open 6379", "redis HELLO 3", "redis HELLO 3"]), "< +OK\\r\\n\n< +OK\\r\\n");
     assert!(mock.end().is_clean());
-    assert_eq!(verdict(mock.before()), "extra GET z");
+    assert_eq!(verdict(mock.apart()), "extra GET z");
 }
 
 #[test]
@@ -202,16 +206,16 @@ fn rules_answer_delay_abort_cycle_and_pass_on() {
     let test = maker.test(Attribution::Window, &calls.each_ref());
     let rules = || {
         by_command(|command| {
-            let origin = Some(origin("rule"));
+            let decided = Some((ActionId(0), origin("rule")));
             let reply = |value| Answer::Respond(vec![("reply".to_owned(), value)]);
             match command {
-                "PING" => Mocking { delay_ns: 20_000_000, origin, ..Mocking::default() },
-                "GET" => Mocking { answer: reply(Value::Null), origin, ..Mocking::default() },
-                "INCR" => Mocking { reuse: Reuse::Cycle, origin, ..Mocking::default() },
-                "TIME" => Mocking { reuse: Reuse::Latest, origin, ..Mocking::default() },
-                "KILL" => Mocking { answer: Answer::Abort(Abort::Reset), origin, ..Mocking::default() },
-                "HANG" => Mocking { answer: Answer::Abort(Abort::Timeout), origin, ..Mocking::default() },
-                "REAL" => Mocking { answer: Answer::Passthrough, origin, ..Mocking::default() },
+                "PING" => Mocking { delay_ns: 20_000_000, decided, ..Mocking::default() },
+                "GET" => Mocking { answer: reply(Value::Null), decided, ..Mocking::default() },
+                "INCR" => Mocking { reuse: Reuse::Cycle, decided, ..Mocking::default() },
+                "TIME" => Mocking { reuse: Reuse::Latest, decided, ..Mocking::default() },
+                "KILL" => Mocking { answer: Answer::Abort(Abort::Reset), decided, ..Mocking::default() },
+                "HANG" => Mocking { answer: Answer::Abort(Abort::Timeout), decided, ..Mocking::default() },
+                "REAL" => Mocking { answer: Answer::Passthrough, decided, ..Mocking::default() },
                 _ => Mocking::default(),
             }
         })
@@ -222,8 +226,14 @@ fn rules_answer_delay_abort_cycle_and_pass_on() {
         (vec!["redis INCR n", "redis INCR n", "redis INCR n"], "< :1\\r\\n\n< :2\\r\\n\n< :1\\r\\n"),
         (vec!["redis TIME", "redis TIME"], "< :6\\r\\n\n< :6\\r\\n"),
         (vec!["redis KILL"], "reset"),
-        (vec!["redis HANG"], ""),
-        (vec!["redis REAL", "redis GET a"], "forward 127.0.0.1:6379 *1\\r\\n$4\\r\\nREAL\\r\\n"),
+        // Nothing leaves after an answer that never does.
+        (vec!["redis HANG", "redis GET a"], ""),
+        // One call goes to the real server; the one behind it is answered by a rule, in its turn.
+        (
+            vec!["redis REAL", "redis GET a", "real +re", "real al\\r\\n"],
+            "ask 127.0.0.1:6379 *1\\r\\n$4\\r\\nREAL\\r\\n\n< +real\\r\\n\n< $-1\\r\\n",
+        ),
+        (vec!["redis REAL", "real-ends"], "ask 127.0.0.1:6379 *1\\r\\n$4\\r\\nREAL\\r\\n\nreset"),
     ] {
         let mut mock = mock_of(&maker, rules());
         mock.begin(test);
@@ -273,9 +283,12 @@ fn http_is_answered_refused_and_closed_as_recorded() {
     assert!(mock.end().is_clean());
     let refusal = play(&mut mock, 2, &["open 80", &send]);
     assert!(refusal.starts_with("< HTTP/1.1 502 Bad Gateway") && refusal.ends_with("\nclose"), "{refusal}");
-    assert!(refusal.contains("GET /x to 127.0.0.1:80 is not in the recording"), "{refusal}");
+    assert!(
+        refusal.contains("GET /x to 127.0.0.1:80 is in the recording, but not once more for this test"),
+        "{refusal}"
+    );
     // A server that was never recorded is spoken to in the protocol that the app speaks.
-    assert!(play(&mut mock, 3, &["open 81", &send]).contains("502"));
+    assert!(play(&mut mock, 3, &["open 81", &send]).contains("GET /x to 127.0.0.1:81 is not in the recording"));
     assert!(play(&mut mock, 4, &["open 81", "redis GET a"]).contains("-ERR"));
     assert_eq!(play(&mut mock, 5, &["open 81", "> \x01\x02\x03\x04binary"]), "reset");
     assert_eq!(play(&mut mock, 6, &["open 80", "> nonsense\r\n\r\n"]).lines().last(), Some("close"));

@@ -108,7 +108,8 @@ pub fn compose(
         let (conn, ends, ended_ns) = (call.conn(), call.ends(), call.ended_ns());
         let at = describe(conn, &ends, moment, ended_ns);
         let (mut exchange, is_push) = call.recorded();
-        if selection.judge(&mut exchange, &at).is_skipped {
+        let verdict = selection.judge(&mut exchange, &at);
+        if verdict.is_skipped {
             written.skipped += 1;
             continue;
         }
@@ -116,7 +117,7 @@ pub fn compose(
             Some(id) => Cue::After(id.clone()),
             None => Cue::Connect,
         });
-        let id = writer.add_mock(scope(&cause), cue, exchange, at)?;
+        let id = writer.add_mock(scope(&cause), cue, exchange, verdict.tags, at)?;
         written.mocks += 1;
         if let Some(conn) = conn {
             last_of_connection.insert(conn, id.clone());

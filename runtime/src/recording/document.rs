@@ -20,10 +20,18 @@ pub(super) fn write_test(test: &Test, bodies: &mut dyn Bodies) -> io::Result<Nod
     let mut entries = vec![("test", Node::plain(test.id.0)), ("protocol", Node::text(&test.exchange.protocol))];
     write_exchange(&test.exchange, protocol, &mut entries, bodies)?;
     entries.push(("effects", Node::seq(test.effects.iter().map(write_effect).collect())));
-    if !test.tags.is_empty() {
-        entries.push(("tags", Node::seq(test.tags.iter().map(Node::text).collect())));
-    }
+    write_tags(&test.tags, &mut entries);
     Ok(Node::map(entries))
+}
+
+fn write_tags(tags: &[String], entries: &mut Vec<(&str, Node)>) {
+    if !tags.is_empty() {
+        entries.push(("tags", Node::seq(tags.iter().map(Node::text).collect())));
+    }
+}
+
+fn read_tags(fields: &mut Fields<'_>) -> Result<Vec<String>, Fault> {
+    fields.list("tags")?.iter().map(|tag| fields::text(tag, "tags").map(str::to_owned)).collect()
 }
 
 fn protocol(name: &str) -> io::Result<&'static dyn reel_protocols::Protocol> {
@@ -40,8 +48,7 @@ pub(super) fn read_test(node: &Node, slug: &str, bodies: &dyn Bodies) -> Result<
     let protocol = message::protocol(fields.text("protocol")?, node.line)?;
     let exchange = read_exchange(protocol, Direction::In, &mut fields, bodies)?;
     let effects = fields.list("effects")?.iter().map(read_effect).collect::<Result<_, _>>()?;
-    let tags = fields.list("tags")?.iter().map(|tag| fields::text(tag, "tags").map(str::to_owned));
-    let tags = tags.collect::<Result<_, _>>()?;
+    let tags = read_tags(&mut fields)?;
     fields.done()?;
     Ok(Test { id, slug: slug.to_owned(), exchange, effects, tags })
 }
@@ -74,6 +81,7 @@ pub(super) fn write_mock(mock: &Mock, bodies: &mut dyn Bodies) -> io::Result<Nod
         Some(Cue::After(id)) => entries.push(("cue", Node::text(format!("after {id}")))),
     }
     write_exchange(&mock.exchange, protocol, &mut entries, bodies)?;
+    write_tags(&mock.tags, &mut entries);
     Ok(Node::map(entries))
 }
 
@@ -85,8 +93,9 @@ pub(super) fn read_mock(node: &Node, bodies: &dyn Bodies) -> Result<Mock, Fault>
     let cue = fields.take("cue").map(read_cue).transpose()?;
     let protocol = message::protocol(&id.protocol, node.line)?;
     let exchange = read_exchange(protocol, Direction::Out, &mut fields, bodies)?;
+    let tags = read_tags(&mut fields)?;
     fields.done()?;
-    Ok(Mock { id, scope: scope.unwrap_or(Scope::Test), cue, exchange })
+    Ok(Mock { id, scope: scope.unwrap_or(Scope::Test), cue, exchange, tags })
 }
 
 fn read_cue(node: &Node) -> Result<Cue, Fault> {

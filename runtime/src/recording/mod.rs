@@ -39,6 +39,7 @@ pub use redact::{Redactor, is_secret, secret_name};
 pub use secrets::Vault;
 pub use size::{exchange_len_bytes, message_len_bytes};
 pub use title::{answer, title};
+pub use value::NUMBER;
 pub use write::{Closing, Writer};
 
 #[cfg(test)]

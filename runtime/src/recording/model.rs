@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Destination {
     pub addr: SocketAddr,
-    /// The name that the app looked up, where it is known.
+    /// The name that was given to it, if any.
     pub host: Option<String>,
 }
 
@@ -148,6 +148,8 @@ pub struct Mock {
     /// Present exactly where the exchange has no request.
     pub cue: Option<Cue>,
     pub exchange: Exchange,
+    /// From `tag` in capture rules.
+    pub tags: Vec<String>,
 }
 
 /// How surely an effect belongs to its test.

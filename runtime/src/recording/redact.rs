@@ -14,7 +14,9 @@ use reel_lang::value::Value;
 use reel_protocols::{Message, Protocol};
 
 use super::secrets::Vault;
+use super::value::NUMBER;
 use super::{Error, SecretsRef};
+use crate::matching::Number;
 
 /// What every token begins with.
 const OPEN: &str = "{{secret:";
@@ -286,6 +288,15 @@ fn replace(value: &mut Value, places: &Places<'_>, how: Replace) -> bool {
         },
         Value::List(items) => items.iter_mut().fold(false, |found, item| replace(item, places, how) | found),
         Value::Map(pairs) => pairs.iter_mut().fold(false, |found, (_, item)| replace(item, places, how) | found),
+        Value::Tagged(NUMBER, inner) if how == Replace::Part => {
+            match inner.as_bytes().and_then(|token| number(token, places)) {
+                Some(digits) => {
+                    *value = digits;
+                    true
+                }
+                None => false,
+            }
+        }
         Value::Tagged(_, inner) => replace(inner, places, how),
         Value::Int(_) | Value::Uint(_) | Value::Decimal(_) => {
             let mut digits = Vec::new();
@@ -293,7 +304,7 @@ fn replace(value: &mut Value, places: &Places<'_>, how: Replace) -> bool {
             let text = digits.pop().map(Bytes::from).and_then(|digits| replaced(&digits, places, Replace::Whole));
             match text {
                 Some(text) if how != Replace::Part => {
-                    *value = Value::Str(text);
+                    *value = Value::Tagged(NUMBER, Box::new(Value::Str(text)));
                     true
                 }
                 _ => false,
@@ -301,6 +312,14 @@ fn replace(value: &mut Value, places: &Places<'_>, how: Replace) -> bool {
         }
         _ => false,
     }
+}
+
+/// The number that stands for a token; a text where what was supplied is none.
+fn number(token: &[u8], places: &Places<'_>) -> Option<Value> {
+    let (_, value) = places.iter().find(|(from, _)| *from == token)?;
+    let digits =
+        std::str::from_utf8(value).ok().filter(|digits| Number::of(&Value::Decimal((*digits).into())).is_some());
+    Some(digits.map_or_else(|| Value::text(*value), |digits| Value::Decimal(digits.into())))
 }
 
 fn replaced(text: &Bytes, places: &Places<'_>, how: Replace) -> Option<Bytes> {

@@ -71,7 +71,7 @@ impl Maker {
         let protocol = exchange.protocol.clone();
         let number = self.mocks.iter().filter(|mock| mock.id.protocol == protocol).count() as u32 + 1;
         let id = MockId { protocol, number };
-        self.mocks.push(Mock { id: id.clone(), scope, cue, exchange });
+        self.mocks.push(Mock { id: id.clone(), scope, cue, exchange, tags: Vec::new() });
         self.mocks.sort_by(|a, b| a.id.cmp(&b.id));
         id
     }
@@ -109,13 +109,13 @@ impl Maker {
     pub(crate) fn write(&self, dir: &Path) -> Arc<Recording> {
         let mut writer = Writer::create(dir, self.about.clone()).unwrap();
         let at = |id: String| self.timing.get(&id).cloned().unwrap_or_default();
-        for Mock { id, scope, cue, exchange } in self.mocks.clone() {
-            assert_eq!(writer.add_mock(scope, cue, exchange, at(id.to_string())).unwrap(), id);
+        for Mock { id, scope, cue, exchange, tags } in self.mocks.clone() {
+            assert_eq!(writer.add_mock(scope, cue, exchange, tags, at(id.to_string())).unwrap(), id);
         }
         for Test { id, exchange, effects, tags, .. } in self.tests.clone() {
             assert_eq!(writer.add_test(exchange, effects, tags, at(format!("test-{id}"))).unwrap(), id);
         }
-        writer.finish(Closing::default()).unwrap();
+        writer.finish(Closing { secrets: self.about.secrets.clone(), ..Closing::default() }).unwrap();
         Arc::new(Recording::open(dir).unwrap())
     }
 }

@@ -58,11 +58,12 @@ fn record_mocks(dir: &Path, count: u32) -> PathBuf {
         connection: 3,
     };
     let greeting = Exchange { request: None, ..exchange(Direction::Out, 5432, b"", b"\x00\xff hello") };
-    let first = writer.add_mock(Scope::Startup, Some(Cue::Connect), greeting, at.clone()).unwrap();
+    let first =
+        writer.add_mock(Scope::Startup, Some(Cue::Connect), greeting, vec!["hello".into()], at.clone()).unwrap();
     let mut mocks = vec![first];
     for n in 0..count {
         let call = exchange(Direction::Out, 6379, format!("get {n}\n").as_bytes(), b"yes");
-        mocks.push(writer.add_mock(Scope::Test, None, call, at.clone()).unwrap());
+        mocks.push(writer.add_mock(Scope::Test, None, call, Vec::new(), at.clone()).unwrap());
     }
     let large = Exchange { ending: Some(Ending::Closed), ..exchange(Direction::In, 8080, b"hi", &[0xff; 5000]) };
     let certain = EffectRef { mock: mocks[1].clone(), attribution: Attribution::Window };
@@ -133,7 +134,7 @@ fn a_message_that_was_cut_says_so_in_its_file() {
     let mut writer = Writer::create(&temp.path().join("r"), about()).unwrap();
     let mut call = exchange(Direction::Out, 6379, b"get", b"a long answer");
     cut(reel_protocols::by_name("tcp").unwrap(), call.response.as_mut().unwrap(), 6);
-    writer.add_mock(Scope::Startup, None, call.clone(), Circumstance::default()).unwrap();
+    writer.add_mock(Scope::Startup, None, call.clone(), Vec::new(), Circumstance::default()).unwrap();
     let dir = writer.finish(Closing::default()).unwrap();
     let text = fs::read_to_string(dir.join("mocks/tcp-0001.yaml")).unwrap();
     assert!(text.contains("  data: a long\n  cut_from: 13\n"), "{text}");

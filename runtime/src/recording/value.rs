@@ -20,8 +20,11 @@ pub(super) const MAX_INLINE_TEXT_LEN_BYTES: usize = 64 << 10;
 pub(super) const MAX_INLINE_BINARY_LEN_BYTES: usize = 512;
 
 /// The tags that this module gives a meaning; no protocol may use one on the wire.
-pub(super) const OWN_TAGS: [&str; 9] =
-    ["binary", "body", "pairs", "nil", "ip", "time_ns", "duration_ns", "uint", "digits"];
+pub(super) const OWN_TAGS: [&str; 10] =
+    ["binary", "body", "pairs", "nil", "ip", "time_ns", "duration_ns", "uint", "digits", NUMBER];
+
+/// Marks the token of a secret that is a number.
+pub const NUMBER: &str = "number";
 
 /// Makes the node of a value; large payloads go to `bodies`.
 pub(super) fn write(value: &Value, bodies: &mut dyn Bodies) -> std::io::Result<Node> {
@@ -189,6 +192,7 @@ fn read_own(tag: &str, node: &Node, bodies: &dyn Bodies) -> Result<Value, Fault>
         "duration_ns" => text.parse().map(Value::Duration).map_err(|_| wrong("a number of nanoseconds")),
         "uint" => text.parse().map(Value::Uint).map_err(|_| wrong("a number")),
         "digits" => Ok(Value::Decimal(text.as_str().into())),
+        NUMBER => Ok(Value::Tagged(NUMBER, Box::new(Value::from(text.as_str())))),
         "binary" => BASE64.decode(text).map(|b| Value::Str(b.into())).map_err(|_| wrong("base64")),
         _ => {
             let sum: Sha256 = text.parse().map_err(|_| wrong("the SHA-256 of a body"))?;
@@ -231,6 +235,7 @@ mod tests {
             (Value::Decimal("-0".into()), "v: -0\n"),
             (Value::Decimal("7".into()), "v: !digits \"7\"\n"),
             (Value::Tagged("simple", Box::new(Value::from("OK"))), "v: !simple OK\n"),
+            (Value::Tagged(NUMBER, Box::new(Value::from("{{secret:pin:n1}}"))), "v: !number \"{{secret:pin:n1}}\"\n"),
             (Value::Tagged("simple", Box::new(Value::text([0xff]))), "v: !simple.binary /w==\n"),
             (Value::List(vec![Value::from("SET"), Value::Nil]), "v: [SET, !nil \"\"]\n"),
             (

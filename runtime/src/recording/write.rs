@@ -124,13 +124,14 @@ impl Writer {
         scope: Scope,
         cue: Option<Cue>,
         exchange: Exchange,
+        tags: Vec<String>,
         at: Circumstance,
     ) -> Result<MockId, Error> {
         let protocol = exchange.protocol.clone();
         let count = self.count(&protocol);
         count.mocks += 1;
         let id = MockId { protocol, number: count.mocks };
-        let mock = Mock { id: id.clone(), scope, cue, exchange };
+        let mock = Mock { id: id.clone(), scope, cue, exchange, tags };
         let failed = Error::io(&self.partial);
         self.append_mock(&mock).map_err(failed)?;
         if let Some(call) = CallId::of(&id) {

@@ -14,7 +14,7 @@ use super::outcome::{Left, Reply, Run, TestOutcome};
 use crate::exit::{Exit, Failure};
 use crate::matching::Difference;
 use crate::mock::server::{Server, Stopped};
-use crate::mock::{Book, Effects, LeftOver, Mock};
+use crate::mock::{Aliases, Book, Effects, LeftOver, Mock};
 use crate::recording::{Error, Owner, Recording, Test, TestOutline, secrets, wire_bytes};
 use crate::rules::{Rules, Unmet, View};
 
@@ -29,6 +29,8 @@ pub struct Options {
     pub test_at_most: Duration,
     /// How long expected calls may come after the response.
     pub settle_at_most: Duration,
+    /// What the app connects to, where that is not what was recorded.
+    pub aliases: Aliases,
 }
 
 impl Default for Options {
@@ -37,7 +39,8 @@ impl Default for Options {
             only: None,
             listen_at_most: Duration::from_secs(30),
             test_at_most: Duration::from_secs(10),
-            settle_at_most: Duration::from_secs(1),
+            settle_at_most: Duration::from_millis(500),
+            aliases: Aliases::default(),
         }
     }
 }
@@ -66,7 +69,13 @@ pub fn replay(
 ) -> Result<Run, Failure> {
     let chosen = choose(recording, options)?;
     let book = Book::new(recording.clone(), rules.clone()).map_err(damaged)?;
-    let mut mock = Mock::new(rules.clone(), book);
+    let mut mock = Mock::new(rules.clone(), book).with_aliases(options.aliases.clone());
+    // Where only some tests run, a rule of the others has nothing to meet.
+    if options.only.is_none() {
+        for (id, origin) in rules.relaxing() {
+            mock.ledger().usage.expect(id, &origin);
+        }
+    }
     for (token, value) in secrets {
         // Each token is seen for the first time here, so nothing can contradict it.
         let _ = mock.ledger().equality.pair("secret", token.as_bytes(), value);
@@ -137,12 +146,19 @@ impl Session<'_> {
             run.ended = None;
         }
         let ran: Vec<_> = chosen.iter().map(|test| test.id).collect();
+        // What the start-up still owes.
+        self.server.with(Mock::no_test)?;
+        self.server.settle(self.options.settle_at_most)?;
         let (run, fault) = self.server.with(move |mock| {
-            run.before = mock.before();
+            run.apart = mock.apart();
+            mock.account(&ran);
+            run.aliases = mock.aliases().used().collect();
             run.left_over = mock.left_over(&ran).into_iter().map(left_over).collect();
             let usage = &mock.ledger().usage;
             run.relaxed = usage.relaxed().cloned().collect();
-            run.unmatched = usage.unmatched().map(|used| used.origin.clone()).collect();
+            run.unmatched = usage.unmatched().cloned().collect();
+            run.by_rule = usage.by_rule().cloned().collect();
+            run.loose = usage.apart();
             run.gave_way = usage.gave_way().cloned().collect();
             run.secrets = usage.secrets();
             (run, mock.fault())
@@ -224,7 +240,9 @@ impl Session<'_> {
                 differences.extend(matcher.compare(protocol.schema(), Side::Response, was, is, &relaxations));
             }
             let replayed = View { response: answer.response.as_ref(), ..view };
-            (Reply::Compared(differences), rules.unmet(Side::Response, &replayed))
+            let mut unmet = rules.unmet(Side::Request, &View { response: None, ..view });
+            unmet.extend(rules.unmet(Side::Response, &replayed));
+            (Reply::Compared(differences), unmet)
         })
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::host::Ended;
 use crate::exit::Exit;
-use crate::matching::{Difference, Use};
+use crate::matching::{ByRule, Difference, Use};
 use crate::mock::Effects;
 use crate::recording::{MockId, TestId};
 use crate::rules::{Origin, Unmet};
@@ -41,12 +41,13 @@ impl TestOutcome {
     }
 }
 
-/// A recorded call that one of several tests should have made, and none did.
+/// A recorded call that one of several tests should have made, or the start-up, and none did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Left {
     pub mock: MockId,
     pub destination: SocketAddr,
     pub title: String,
+    /// None for a call of the start-up.
     pub owners: Vec<TestId>,
 }
 
@@ -56,14 +57,20 @@ pub struct Run {
     pub dir: PathBuf,
     pub clock: String,
     pub tests: Vec<TestOutcome>,
-    /// Calls before the first test that were not recorded.
-    pub before: Effects,
+    /// Calls while no test was running that were not recorded.
+    pub apart: Effects,
     /// What fails at the level of the set.
     pub left_over: Vec<Left>,
     /// The rules that let a difference pass.
     pub relaxed: Vec<Use>,
     /// The user's rules whose path matched nothing.
     pub unmatched: Vec<Origin>,
+    /// The mock rules that answered without the recording.
+    pub by_rule: Vec<ByRule>,
+    /// Each alias, and whether the app connected to what it speaks of.
+    pub aliases: Vec<(String, bool)>,
+    /// How many calls outside of any test were made again, or not at all.
+    pub loose: u64,
     /// Each `ignore` that gave way to a requirement of the same path.
     pub gave_way: Vec<(Origin, Origin)>,
     /// How many redacted values were only held to be the same each time.
@@ -85,7 +92,7 @@ impl Run {
 
     /// Whether the set as a whole is as recorded.
     pub fn is_set_clean(&self) -> bool {
-        self.left_over.is_empty() && self.before.is_clean()
+        self.left_over.is_empty() && self.apart.is_clean()
     }
 
     /// The exit code that this result asks for.

@@ -1,9 +1,12 @@
 //! The report as JUnit XML, for CI systems. No times: the same result gives the same file.
 
+use std::path::Path;
+
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::style::Painter;
 use super::text;
+use crate::exit::Failure;
 use crate::replay::{Reply, Run, TestOutcome};
 
 /// Writes the XML of a run.
@@ -21,6 +24,28 @@ pub fn junit(run: &Run) -> Result<String, quick_junit::SerializeError> {
         status.set_description(plain(|out| text::set(out, run)));
         suite.add_test_case(TestCase::new("the set as a whole", status));
     }
+    let notes = plain(|out| text::rules(out, run));
+    if !notes.is_empty() {
+        suite.set_system_out(notes);
+    }
+    of(suite)
+}
+
+/// Writes the XML of a replay that came to nothing, so that no older file is taken for its result.
+///
+/// # Errors
+/// What the XML writer says.
+pub fn without_run(dir: &Path, failure: &Failure) -> Result<String, quick_junit::SerializeError> {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(failure.message.clone());
+    let remedy = failure.remedy.as_ref().map_or_else(String::new, |remedy| format!("\nhelp: {remedy}"));
+    status.set_description(format!("{failure}{remedy}"));
+    let mut suite = TestSuite::new(dir.display().to_string());
+    suite.add_test_case(TestCase::new("the replay", status));
+    of(suite)
+}
+
+fn of(suite: TestSuite) -> Result<String, quick_junit::SerializeError> {
     let mut report = Report::new("reel replay");
     report.add_test_suite(suite);
     report.to_string()
@@ -32,6 +57,7 @@ fn case(outcome: &TestOutcome) -> TestCase {
         (Reply::NotRun(reason), _) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
             status.set_message(format!("not run: {reason}"));
+            status.set_description(plain(|out| text::failure(out, outcome)));
             status
         }
         _ => {

@@ -13,4 +13,6 @@ pub use style::{Painter, Style};
 pub use text::text;
 
 #[cfg(test)]
+pub(crate) mod agreement;
+#[cfg(test)]
 mod tests;

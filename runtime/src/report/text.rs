@@ -2,7 +2,8 @@
 
 use super::style::{Painter, Style};
 use super::value::difference;
-use crate::mock::{Effects, Miss};
+use crate::matching::ByRule;
+use crate::mock::{Effects, Miss, UnmetCall};
 use crate::recording::display_message;
 use crate::replay::{Reply, Run, TestOutcome};
 
@@ -79,6 +80,10 @@ fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
         );
         changed.differences.iter().for_each(|found| difference(out, &deeper, found));
     }
+    for UnmetCall { call, unmet } in &effects.unmet {
+        head(out, "not met", format!("        {call}: {}", unmet.why));
+        out.plain(&deeper).paint(Style::Faint, unmet.origin.to_string()).line();
+    }
     for repeated in &effects.repeated {
         head(out, "repeated call", format!("  {}, once more than recorded: {}", repeated.mock, called(&repeated.miss)));
     }
@@ -100,9 +105,9 @@ fn called(miss: &Miss) -> String {
 
 /// What fails at the level of the set.
 pub(super) fn set(out: &mut Painter, run: &Run) {
-    if !run.before.is_clean() {
-        out.line().paint(Style::Heading, "Before the first test").line();
-        effects(out, "  ", &run.before);
+    if !run.apart.is_clean() {
+        out.line().paint(Style::Heading, "While no test was running").line();
+        effects(out, "  ", &run.apart);
     }
     if run.left_over.is_empty() {
         return;
@@ -111,20 +116,26 @@ pub(super) fn set(out: &mut Painter, run: &Run) {
     for left in &run.left_over {
         let owners: Vec<String> = left.owners.iter().map(ToString::to_string).collect();
         out.plain("  ").paint(Style::Bad, "missing call");
-        out.plain(format!(
-            "   {} {} to {}, of one of the tests {}",
-            left.mock,
-            left.title,
-            left.destination,
-            owners.join(", ")
-        ))
-        .line();
+        let whose = match owners.is_empty() {
+            true => "of the start-up".to_owned(),
+            false => format!("of one of the tests {}", owners.join(", ")),
+        };
+        out.plain(format!("   {} {} to {}, {whose}", left.mock, left.title, left.destination)).line();
     }
 }
 
 /// Which rules had a say.
-fn rules(out: &mut Painter, run: &Run) {
-    if !run.relaxed.is_empty() || run.secrets > 0 {
+pub(super) fn rules(out: &mut Painter, run: &Run) {
+    if !run.by_rule.is_empty() {
+        out.line().paint(Style::Heading, "Answered by rules").line();
+        for ByRule { origin, calls, consumed } in &run.by_rule {
+            out.plain(format!("  {calls:>5} × {}", origin.text)).paint(Style::Faint, format!("  {}", origin.place));
+            let calls = if *consumed == 1 { "call" } else { "calls" };
+            out.plain(format!(", in place of {consumed} recorded {calls}")).line();
+        }
+    }
+    let aliases = || run.aliases.iter().filter(|(_, is_used)| *is_used);
+    if !run.relaxed.is_empty() || run.secrets > 0 || run.loose > 0 || aliases().count() > 0 {
         out.line().paint(Style::Heading, "Relaxations used").line();
         for used in &run.relaxed {
             let default = if used.origin.is_default { " (default)" } else { "" };
@@ -134,6 +145,17 @@ fn rules(out: &mut Painter, run: &Run) {
         if run.secrets > 0 {
             out.plain(format!("  {:>5} × redacted value, the same each time", run.secrets)).line();
         }
+        for (alias, _) in aliases() {
+            out.plain(format!("          {alias}")).line();
+        }
+        if run.loose > 0 {
+            out.plain(format!("  {:>5} × call of no test, made again or not at all", run.loose)).line();
+        }
+    }
+    for (alias, _) in run.aliases.iter().filter(|(_, is_used)| !is_used) {
+        out.paint(Style::Warning, "warning")
+            .plain(format!(": the app connected to nothing that {alias} speaks of"))
+            .line();
     }
     for origin in &run.unmatched {
         out.paint(Style::Warning, "warning").plain(format!(": no message has what {origin} speaks of")).line();

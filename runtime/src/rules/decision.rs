@@ -110,6 +110,6 @@ pub struct Mocking {
     pub answer: Answer,
     pub delay_ns: u64,
     pub reuse: Reuse,
-    /// The clause that decided; absent where none holds.
-    pub origin: Option<Origin>,
+    /// The action that decided on the answer or its reuse; absent where each recorded call answers once.
+    pub decided: Option<(ActionId, Origin)>,
 }

@@ -5,6 +5,7 @@
 
 mod decision;
 mod load;
+mod machine;
 mod ruleset;
 pub mod selection;
 #[cfg(test)]
@@ -34,11 +35,21 @@ pub trait Rules: Classes + Send + Sync {
     /// The match rules that apply to one message of an exchange.
     fn relaxations(&self, side: Side, view: &View<'_>) -> Vec<Relaxation>;
 
-    /// The `require`s that a replayed message does not meet.
+    /// Every match rule that relaxes a path, whether or not it ever applies.
+    fn relaxing(&self) -> Vec<(ActionId, Origin)> {
+        Vec::new()
+    }
+
+    /// The `require`s that are not met: of clauses on requests, once the request is known; of all others, once the response is.
     fn unmet(&self, side: Side, view: &View<'_>) -> Vec<Unmet>;
 
     /// What the first mock rule that holds says of a call.
     fn mocking(&self, view: &View<'_>) -> Mocking;
+
+    /// What the first mock rule that holds says, where the connection alone decides which one it is.
+    fn mocking_of_connection(&self, _view: &View<'_>) -> Option<Mocking> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reel_compiler::jit::{Native, Record};
 use reel_compiler::lower::{NativeAction, NativeModule};
-use reel_compiler::native::{Host, Maps};
+use reel_compiler::native::Maps;
 use reel_compiler::plan::Filters;
-use reel_lang::hir::{self, Action, Header, NoiseId, Stage};
+use reel_lang::hir::{self, Action, ExprKind, Header, NoiseId, Stage};
 use reel_lang::schema::{Side, conn};
 use reel_lang::span::{SourceMap, Span};
 use reel_lang::value::Value;
 use reel_protocols::record::Conn;
 
-use super::{ActionId, Answer, Capture, Classes, Mocking, Origin, Relax, Relaxation, Reuse, Rules, Unmet, View};
+use super::machine::{Machine, RuleHost};
+use super::{ActionId, Capture, Classes, Mocking, Origin, Relax, Relaxation, Rules, Unmet, View};
 
 /// Rules, ready to be asked.
 pub struct Ruleset {
@@ -27,48 +28,19 @@ pub struct Ruleset {
     filters: Filters,
 }
 
-struct Clause {
-    rule: hir::Rule,
-    predicate: Option<usize>,
-    body: Option<usize>,
-    actions: Vec<Act>,
-    origin: Origin,
+pub(super) struct Clause {
+    pub(super) rule: hir::Rule,
+    pub(super) predicate: Option<usize>,
+    pub(super) body: Option<usize>,
+    pub(super) actions: Vec<Act>,
+    /// Whether it asks for nothing but facts of the connection.
+    is_of_connection: bool,
 }
 
-struct Act {
-    id: ActionId,
-    made: NativeAction,
-    origin: Origin,
-}
-
-struct Machine {
-    native: Native,
-    host: RuleHost,
-}
-
-/// What rules can call: maps, and handing over the values of an action.
-struct RuleHost {
-    maps: Maps,
-    values: Vec<Value>,
-}
-
-impl Host for RuleHost {
-    fn maps(&mut self) -> &mut Maps {
-        &mut self.maps
-    }
-
-    fn builtin(&mut self, _name: &'static str) -> Value {
-        Value::Nil
-    }
-
-    /// Rules decide; printing belongs to message probes.
-    fn emit(&mut self, _output: reel_compiler::ir::OutputId, _args: &[Value]) {}
-
-    fn emit_record(&mut self, _output: reel_compiler::ir::OutputId, _record: &[u8]) {}
-
-    fn action(&mut self, _index: u32, args: &[Value]) {
-        self.values = args.to_vec();
-    }
+pub(super) struct Act {
+    pub(super) id: ActionId,
+    pub(super) made: NativeAction,
+    pub(super) origin: Origin,
 }
 
 impl Ruleset {
@@ -95,7 +67,14 @@ impl Ruleset {
         for made in module.clauses {
             let Some(clause) = program.clauses.iter().find(|clause| clause.id == made.clause) else { continue };
             let Header::Rule(rule) = &clause.header else { continue };
-            let origin = |span| origin(sources, span, stdlib_programs);
+            let origin = |span| {
+                let mut origin = origin(sources, span, stdlib_programs);
+                // What an action on whole calls means shows only with the calls that it speaks of.
+                if let (Stage::Mock, Some(predicate)) = (rule.stage, &clause.predicate) {
+                    origin.text = format!("{} where {}", origin.text, one_line(sources.text(predicate.span))).into();
+                }
+                origin
+            };
             let mut act = |made: NativeAction| {
                 let id = ActionId(next);
                 next += 1;
@@ -106,7 +85,7 @@ impl Ruleset {
                 predicate: made.predicate.map(|index| index as usize),
                 body: made.body.map(|index| index as usize),
                 actions: made.actions.into_iter().map(&mut act).collect(),
-                origin: origin(clause.span),
+                is_of_connection: clause.predicate.as_ref().is_none_or(is_of_connection),
             });
         }
         let names = program.noise.iter().map(|class| Arc::from(class.name.as_str()));
@@ -135,30 +114,9 @@ impl Ruleset {
     }
 }
 
-impl Machine {
-    fn is_true(&mut self, function: Option<usize>, record: &Record<'_>) -> bool {
-        function.is_none_or(|function| self.native.call(function, record, &mut self.host) != 0)
-    }
-
-    /// Whether a clause holds; if so, its statements run.
-    fn holds(&mut self, clause: &Clause, record: &Record<'_>) -> bool {
-        let holds = self.is_true(clause.predicate, record);
-        if holds && let Some(body) = clause.body {
-            self.native.call(body, record, &mut self.host);
-        }
-        holds
-    }
-
-    fn fires(&mut self, act: &Act, record: &Record<'_>) -> bool {
-        self.is_true(act.made.guard.map(|index| index as usize), record)
-    }
-
-    fn values(&mut self, act: &Act, record: &Record<'_>) -> Vec<Value> {
-        self.host.values.clear();
-        if let Some(function) = act.made.values {
-            self.native.call(function as usize, record, &mut self.host);
-        }
-        std::mem::take(&mut self.host.values)
+impl Clause {
+    fn requires(&self) -> bool {
+        self.actions.iter().any(|act| matches!(act.made.action, Action::Require(..)))
     }
 }
 
@@ -176,13 +134,31 @@ fn record<'a>(view: &'a View<'_>, conn: &'a Conn) -> Record<'a> {
     Record::of(conn.values.iter().chain(own))
 }
 
+/// Whether an expression is the same for every message of a connection.
+fn is_of_connection(expr: &hir::Expr) -> bool {
+    let facts = [conn::DIRECTION, conn::ADDR, conn::PORT, conn::PEER_ADDR, conn::PEER_PORT];
+    match &expr.kind {
+        ExprKind::Field(field) => facts.contains(field),
+        ExprKind::Binary { left, right, .. } => is_of_connection(left) && is_of_connection(right),
+        ExprKind::Unary { value, .. } | ExprKind::Match { value, .. } | ExprKind::Cast(value) => {
+            is_of_connection(value)
+        }
+        ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Str(_) | ExprKind::Nil | ExprKind::Null => true,
+        _ => false,
+    }
+}
+
 fn origin(sources: &SourceMap, span: Span, stdlib_programs: usize) -> Origin {
     let place = sources.place(span);
     // The line is enough for a reader; the column would only be noise.
     let place = place.rsplit_once(':').map_or(place.as_str(), |(place, _)| place);
-    let words: Vec<&str> = sources.text(span).split_whitespace().collect();
-    let text = words.join(" ").trim_end_matches(';').to_owned();
+    let text = one_line(sources.text(span));
+    let text = text.trim_end_matches(';');
     Origin { place: place.into(), text: text.into(), is_default: (span.file.0 as usize) < stdlib_programs }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl Classes for Ruleset {
@@ -247,13 +223,23 @@ impl Rules for Ruleset {
         })
     }
 
+    fn relaxing(&self) -> Vec<(ActionId, Origin)> {
+        let actions = self.clauses.iter().filter(|clause| clause.rule.stage == Stage::Match).flat_map(|c| &c.actions);
+        let relaxing = actions.filter(|act| self.relax(&act.made.action).is_some());
+        relaxing.map(|act| (act.id, act.origin.clone())).collect()
+    }
+
     fn unmet(&self, side: Side, view: &View<'_>) -> Vec<Unmet> {
+        // Most rule sets require nothing, and this is asked of every call.
+        if !self.of_stage(Stage::Match, view).any(Clause::requires) {
+            return Vec::new();
+        }
         self.on(view, |machine, record| {
             let mut unmet = Vec::new();
             for clause in self.of_stage(Stage::Match, view) {
-                let requires = clause.actions.iter().any(|act| matches!(act.made.action, Action::Require(..)));
-                if !requires || clause.rule.side.is_some_and(|wanted| wanted != side) || !machine.holds(clause, record)
-                {
+                // A clause that names no side speaks of the whole exchange, which the response completes.
+                let due = clause.rule.side.unwrap_or(Side::Response) == side;
+                if !clause.requires() || !due || !machine.holds(clause, record) {
                     continue;
                 }
                 for act in &clause.actions {
@@ -272,27 +258,17 @@ impl Rules for Ruleset {
     fn mocking(&self, view: &View<'_>) -> Mocking {
         self.on(view, |machine, record| {
             let mut clauses = self.of_stage(Stage::Mock, view);
-            let Some(clause) = clauses.find(|clause| machine.holds(clause, record)) else { return Mocking::default() };
-            let mut mocking = Mocking { origin: Some(clause.origin.clone()), ..Mocking::default() };
-            for act in &clause.actions {
-                if !machine.fires(act, record) {
-                    continue;
-                }
-                match &act.made.action {
-                    Action::Key(paths) => mocking.key = Some(paths.clone()),
-                    Action::Respond(fields) => {
-                        let names = fields.iter().map(|(name, _)| name.clone());
-                        mocking.answer = Answer::Respond(names.zip(machine.values(act, record)).collect());
-                    }
-                    Action::Delay(ns) => mocking.delay_ns = u64::try_from(*ns).unwrap_or(0),
-                    Action::Abort(abort) => mocking.answer = Answer::Abort(*abort),
-                    Action::Passthrough => mocking.answer = Answer::Passthrough,
-                    Action::Cycle => mocking.reuse = Reuse::Cycle,
-                    Action::Latest => mocking.reuse = Reuse::Latest,
-                    _ => {}
-                }
-            }
-            mocking
+            let clause = clauses.find(|clause| machine.holds(clause, record));
+            clause.map_or_else(Mocking::default, |clause| machine.mocking(clause, record))
+        })
+    }
+
+    fn mocking_of_connection(&self, view: &View<'_>) -> Option<Mocking> {
+        self.on(view, |machine, record| {
+            // Behind a clause that a message decides, nothing is certain yet.
+            let mut certain = self.of_stage(Stage::Mock, view).take_while(|clause| clause.is_of_connection);
+            let clause = certain.find(|clause| machine.holds(clause, record))?;
+            Some(machine.mocking(clause, record))
         })
     }
 }

@@ -1,5 +1,9 @@
 //! Capture rules at work: what is recorded, and what is redacted before it is.
 
+use std::net::SocketAddr;
+
+use reel_lang::schema::Direction;
+
 use crate::record::compose::{Selection, Verdict};
 use crate::recording::{Circumstance, Error, Exchange, Redactor, SecretsRef, cut};
 use crate::rules::{Rules, View};
@@ -13,12 +17,20 @@ pub struct Selector<'a> {
     sampled: u64,
     /// What could not be redacted by field.
     errors: Vec<String>,
+    /// What dependencies are called.
+    names: Vec<(String, SocketAddr)>,
 }
 
 impl<'a> Selector<'a> {
     /// Selects by these rules.
     pub fn new(rules: &'a dyn Rules, redactor: Redactor) -> Self {
-        Selector { rules, redactor, sampled: 0, errors: Vec::new() }
+        Selector { rules, redactor, sampled: 0, errors: Vec::new(), names: Vec::new() }
+    }
+
+    /// Writes names beside the addresses of dependencies.
+    pub fn with_names(mut self, names: Vec<(String, SocketAddr)>) -> Self {
+        self.names = names;
+        self
     }
 
     /// What could not be redacted by field, and was therefore redacted whole.
@@ -33,6 +45,12 @@ impl Selection for Selector<'_> {
         let mut view = View::of(protocol, exchange);
         view.peer = at.peer;
         let capture = self.rules.capture(&view);
+        let server = exchange.destination.addr;
+        if let Some((name, _)) = self.names.iter().find(|(_, addr)| *addr == server)
+            && exchange.direction == Direction::Out
+        {
+            exchange.destination.host = Some(name.clone());
+        }
         let mut is_skipped = !capture.record;
         if let Some(one_of) = capture.sample
             && !is_skipped

@@ -129,7 +129,10 @@ fn the_first_mock_rule_that_holds_wins() {
     let session = mocking("GET session:1");
     assert_eq!(session.answer, Answer::Respond(vec![("reply".into(), Value::Null)]));
     assert_eq!(session.delay_ns, 20_000_000);
-    assert_eq!(session.origin.unwrap().place.as_ref(), "mine.rr:2");
+    assert_eq!(
+        session.decided.unwrap().1.to_string(),
+        "respond(null) where command == \"GET\" && key =~ \"^session:\"  mine.rr:2"
+    );
     assert_eq!(mocking("GET a").answer, Answer::Abort(reel_lang::hir::Abort::Reset));
     // Mine wins over the default, which says `latest`.
     assert_eq!(mocking("PING").reuse, Reuse::Cycle);

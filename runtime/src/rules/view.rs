@@ -35,6 +35,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Views a call of the app that has no answer yet.
+    pub fn of_call(protocol: &'static dyn Protocol, addr: SocketAddr, request: &'a Message) -> Self {
+        View { protocol, direction: Direction::Out, addr, peer: None, request: Some(request), response: None }
+    }
+
     /// The schema of the messages.
     pub fn schema(&self) -> &'static Schema {
         self.protocol.schema()

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::recording::{
-    Attribution, CallId, Cue, EffectOutline, Error, Exchange, Mock, Owner, Recording, Scope, TestId, TestOutline,
-    answer, display_message, title,
+    Attribution, CallId, Cue, EffectOutline, Error, Exchange, Mock, Owner, Recording, Scope, TestId, answer,
+    display_message, title,
 };
 use crate::report::{Painter, Style};
 
@@ -28,7 +28,7 @@ pub fn list(recording: &Recording) -> Result<String, Error> {
         let calls = test.effects.len();
         let noun = if calls == 1 { "call" } else { "calls" };
         out.plain(format!("  {}  {}", test.id, test.title));
-        out.paint(Style::Faint, format!("  {}, {calls} {noun}{}", test.answer, tags(test))).line();
+        out.paint(Style::Faint, format!("  {}, {calls} {noun}{}", test.answer, tags(&test.tags))).line();
     }
     for (scope, heading) in [(Scope::Startup, "Before the first test"), (Scope::Background, "Between tests")] {
         let mut mocks = recording.mocks().iter().filter(|mock| mock.scope == scope).peekable();
@@ -42,8 +42,8 @@ pub fn list(recording: &Recording) -> Result<String, Error> {
     Ok(out.finish())
 }
 
-fn tags(test: &TestOutline) -> String {
-    test.tags.iter().fold(String::new(), |mut text, tag| {
+fn tags(tags: &[impl std::fmt::Display]) -> String {
+    tags.iter().fold(String::new(), |mut text, tag| {
         let _ = write!(text, " #{tag}");
         text
     })
@@ -59,7 +59,7 @@ pub fn one(recording: &Recording, id: TestId) -> Result<Option<String>, Error> {
     let mut out = Painter::default();
     out.paint(Style::Heading, format!("{}  {}", outline.id, outline.title));
     out.paint(Style::Faint, format!("  {}", recording.file(outline))).line();
-    out.plain(format!("{} at {}", test.exchange.protocol, test.exchange.destination)).plain(tags(outline)).line();
+    out.plain(format!("{} at {}", test.exchange.protocol, test.exchange.destination)).plain(tags(&outline.tags)).line();
     messages(&mut out, &test.exchange);
     out.line().paint(Style::Heading, "Calls").line();
     if outline.effects.is_empty() {
@@ -99,7 +99,7 @@ fn call(out: &mut Painter, recording: &Recording, mock: &Mock, why: &str) -> Res
         _ => "connect".to_owned(),
     };
     out.plain(format!("  {at}{}  {name}", mock.id));
-    out.paint(Style::Faint, format!("  to {}, {}", exchange.destination, answer(exchange)));
+    out.paint(Style::Faint, format!("  to {}, {}{}", exchange.destination, answer(exchange), tags(&mock.tags)));
     if !why.is_empty() {
         out.paint(Style::Faint, format!(" [{why}]"));
     }

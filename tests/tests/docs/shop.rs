@@ -60,7 +60,7 @@ impl Shop {
         shop.script(
             "server",
             &format!(
-                "[ -z \"$VISIT\" ] && exec reel __demo-app {app} {store_port} $BUG\n\
+                "[ -z \"$VISIT\" ] && exec reel __demo-app {app} ${{STORE:-{store_port}}} $BUG\n\
                  reel __demo-app {app} {store_port} &\n\
                  until reel __demo-client {app} 2>/dev/null; do :; done\nkill $!"
             ),
@@ -84,8 +84,10 @@ impl Shop {
         Ok(std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?)
     }
 
-    /// Runs a line as a shell would, with a command to watch if it is a tracing script that has none.
+    /// Runs a line as a shell would, with the ports that are here, and with a command to watch if it is a tracing script that has
+    /// none.
     pub fn run(&self, line: &str) -> Result<Done> {
+        let line = &self.ports.iter().fold(line.to_owned(), |line, (here, written)| line.replace(written, here));
         let traces = line.starts_with("reel -e") || line.starts_with("reel tool") || line.starts_with("reel scripts/");
         let listens = traces && !(line == "reel tool" || line.contains(" --show "));
         let line = if listens && !line.contains(" -c ") { format!("{line} -c 'ls /'") } else { line.to_owned() };

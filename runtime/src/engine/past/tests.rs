@@ -70,7 +70,7 @@ fn write(dir: &Path, peer: Option<std::net::SocketAddr>) {
     let get =
         |path: &str| exchange("http", Direction::In, 8080, &format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"), ok);
     let call = exchange("redis", Direction::Out, 6379, &resp("GET tea"), "$1\r\n7\r\n");
-    writer.add_mock(Scope::Test, None, call, at(1100, 300, 1)).unwrap();
+    writer.add_mock(Scope::Test, None, call, Vec::new(), at(1100, 300, 1)).unwrap();
     writer.add_test(get("/slow"), Vec::new(), Vec::new(), at(1000, 2500, 1)).unwrap();
     writer.add_test(get("/fast"), Vec::new(), Vec::new(), at(1200, 10, 2)).unwrap();
     writer.finish(Closing::default()).unwrap();

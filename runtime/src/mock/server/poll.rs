@@ -58,10 +58,21 @@ fn listen() -> io::Result<Vec<(Token, TcpListener)>> {
 /// A socket, and what it is part of.
 struct Peer {
     socket: Socket,
-    /// Where bytes go that come in: another socket, or the mock.
-    forward_to: Option<Token>,
+    goes_to: To,
+    /// The connection to the real server, of which single calls are asked.
+    real: Option<Token>,
     timer_ns: Option<u64>,
     has_ended: bool,
+}
+
+/// Where bytes go that come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    Mock,
+    /// To another socket, as they are.
+    Socket(Token),
+    /// To the mock, as what the real server says to this connection.
+    Asker(Token),
 }
 
 impl Loop {
@@ -161,7 +172,7 @@ impl Loop {
             let socket = Socket::new(stream);
             match (self.resolver)(from) {
                 Some(to) if self.sockets.len() < MAX_CONNECTIONS => {
-                    if let Some(token) = self.add(socket, None) {
+                    if let Some(token) = self.add(socket, To::Mock) {
                         self.tell(token, Event::Opened(to));
                         self.ready(token);
                     }
@@ -171,12 +182,12 @@ impl Loop {
         }
     }
 
-    fn add(&mut self, mut socket: Socket, forward_to: Option<Token>) -> Option<Token> {
+    fn add(&mut self, mut socket: Socket, goes_to: To) -> Option<Token> {
         let token = Token(self.next);
         self.next += 1;
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut socket.stream, token, interest).ok()?;
-        self.sockets.insert(token, Peer { socket, forward_to, timer_ns: None, has_ended: false });
+        self.sockets.insert(token, Peer { socket, goes_to, real: None, timer_ns: None, has_ended: false });
         Some(token)
     }
 
@@ -203,14 +214,15 @@ impl Loop {
     }
 
     fn received(&mut self, token: Token, bytes: &[u8]) {
-        match self.sockets.get(&token).map(|peer| (peer.forward_to, peer.socket.end)) {
-            Some((Some(other), _)) => {
+        match self.sockets.get(&token).map(|peer| (peer.goes_to, peer.socket.end)) {
+            Some((To::Socket(other), _)) => {
                 if let Some(other) = self.sockets.get_mut(&other) {
                     other.socket.queue(Bytes::copy_from_slice(bytes));
                 }
                 self.flush(other);
             }
-            Some((None, End::Open)) => self.tell(token, Event::Bytes(bytes)),
+            Some((To::Asker(asker), _)) => self.tell(asker, Event::Real(bytes)),
+            Some((To::Mock, End::Open)) => self.tell(token, Event::Bytes(bytes)),
             _ => {}
         }
     }
@@ -220,15 +232,16 @@ impl Loop {
         if std::mem::replace(&mut peer.has_ended, true) {
             return;
         }
-        match (peer.forward_to, peer.socket.end) {
-            (Some(other), _) => {
+        match (peer.goes_to, peer.socket.end) {
+            (To::Socket(other), _) => {
                 if let Some(other) = self.sockets.get_mut(&other) {
                     other.socket.end = End::Close;
                 }
                 self.flush(other);
             }
-            (None, End::Open) => self.tell(token, Event::HalfClosed),
-            (None, _) => self.remove(token),
+            (To::Asker(_), _) => self.remove(token),
+            (To::Mock, End::Open) => self.tell(token, Event::HalfClosed),
+            (To::Mock, _) => self.remove(token),
         }
     }
 
@@ -275,15 +288,36 @@ impl Loop {
                 }
                 self.timers.insert((at_ns, token));
             }
+            Command::Ask { to, bytes } => self.ask_real(token, to, bytes),
             Command::Forward { to, first } => self.forward(token, to, first),
         }
     }
 
+    /// Sends a call to the real server.
+    fn ask_real(&mut self, token: Token, to: SocketAddr, bytes: Bytes) {
+        let known = self.sockets.get(&token).and_then(|peer| peer.real);
+        let connect = || TcpStream::connect(to).ok();
+        let real = match known {
+            Some(real) => Some(real),
+            None => connect().and_then(|stream| self.add(Socket::new(stream), To::Asker(token))),
+        };
+        if let Some(peer) = self.sockets.get_mut(&token) {
+            peer.real = real;
+        }
+        match real.and_then(|real| self.sockets.get_mut(&real)) {
+            Some(peer) => peer.socket.queue(bytes),
+            None => return self.tell(token, Event::RealEnded),
+        }
+        if let Some(real) = real {
+            self.flush(real);
+        }
+    }
+
     fn forward(&mut self, token: Token, to: SocketAddr, first: Bytes) {
-        let other = TcpStream::connect(to).ok().and_then(|stream| self.add(Socket::new(stream), Some(token)));
+        let other = TcpStream::connect(to).ok().and_then(|stream| self.add(Socket::new(stream), To::Socket(token)));
         match (other, self.sockets.get_mut(&token)) {
             (Some(other), Some(peer)) => {
-                peer.forward_to = Some(other);
+                peer.goes_to = To::Socket(other);
                 if let Some(other) = self.sockets.get_mut(&other) {
                     other.socket.queue(first);
                 }
@@ -310,10 +344,21 @@ impl Loop {
         if let Some(at_ns) = peer.timer_ns {
             self.timers.remove(&(at_ns, token));
         }
-        if let Some(other) = peer.forward_to.and_then(|other| self.sockets.get_mut(&other)) {
-            other.forward_to = None;
+        if let To::Socket(other) = peer.goes_to
+            && let Some(other) = self.sockets.get_mut(&other)
+        {
+            other.goes_to = To::Mock;
             other.socket.end = End::Close;
             let _ = other.socket.flush();
+        }
+        if let Some(real) = peer.real {
+            self.sockets.remove(&real);
+        }
+        if let To::Asker(asker) = peer.goes_to {
+            if let Some(asker) = self.sockets.get_mut(&asker) {
+                asker.real = None;
+            }
+            self.tell(asker, Event::RealEnded);
         }
     }
 }

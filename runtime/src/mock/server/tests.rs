@@ -51,7 +51,7 @@ fn passthrough_reaches_the_real_server_and_brings_back_its_answer() {
         let (mut stream, _) = real.accept().unwrap();
         let mut request = vec![0; resp("GET a").len() + resp("GET b").len()];
         stream.read_exact(&mut request).unwrap();
-        stream.write_all(b"$4\r\nreal\r\n").unwrap();
+        stream.write_all(b"$4\r\nreal\r\n$-1\r\n").unwrap();
         request
     });
     let maker = Maker::default();
@@ -62,13 +62,14 @@ fn passthrough_reaches_the_real_server_and_brings_back_its_answer() {
     let mut client = TcpStream::connect(server.addrs()[0]).unwrap();
     client.write_all(resp("GET a").as_bytes()).unwrap();
     client.write_all(resp("GET b").as_bytes()).unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
     let mut reply = Vec::new();
     client.read_to_end(&mut reply).unwrap();
-    assert_eq!(reply, b"$4\r\nreal\r\n");
+    assert_eq!(reply, b"$4\r\nreal\r\n$-1\r\n");
     assert_eq!(store.join().unwrap(), [resp("GET a"), resp("GET b")].concat().into_bytes());
     let effects = server.with(Mock::end).unwrap();
     assert!(effects.is_clean());
-    assert_eq!(effects.by_rule, 1);
+    assert_eq!(effects.by_rule, 2);
 }
 
 #[test]
