@@ -9,6 +9,8 @@ mod machine;
 mod ruleset;
 pub mod selection;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 pub(crate) mod testing;
 mod view;
 
