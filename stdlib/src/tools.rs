@@ -64,8 +64,7 @@ mod tests {
         let mut files: Vec<_> =
             std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
         files.sort();
-        let registered: Vec<_> =
-            tools().iter().map(|tool| std::ffi::OsString::from(format!("{}.rr", tool.name))).collect();
+        let registered: Vec<_> = tools().iter().map(|tool| format!("{}.rr", tool.name)).collect();
         assert_eq!(files, registered);
     }
 }
