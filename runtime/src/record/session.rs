@@ -237,6 +237,9 @@ impl Session<'_> {
         if let Reason::Signal(signal) = reason {
             self.app.signal(signal.number());
         }
+        if ended_by_itself.is_none() && !matches!(reason, Reason::Signal(_)) {
+            self.app.signal(Signal::Terminate.number());
+        }
         let stopped = ended_by_itself.or_else(|| self.stop_app(state));
         let Session { app, reader, .. } = self;
         state.lost_records = reader.finish(|batch| state.take(&batch));
@@ -244,9 +247,8 @@ impl Session<'_> {
         Ok(ended_by_itself.or(stopped))
     }
 
-    /// Stops the app, and meanwhile keeps the events moving.
+    /// Waits for the app, which has been told to end, and meanwhile keeps the events moving; then ends what is left of it.
     fn stop_app(&mut self, state: &mut State) -> Option<ExitStatus> {
-        self.app.signal(Signal::Terminate.number());
         let deadline = Instant::now() + crate::app::GRACE;
         let batches = self.reader.batches().clone();
         loop {
