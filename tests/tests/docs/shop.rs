@@ -95,7 +95,7 @@ impl Shop {
         let mut command = Command::new("sh");
         command.args(["-c", &line]).current_dir(self.dir.path()).stdin(Stdio::null());
         command.env("PATH", path).env("XDG_STATE_HOME", self.path("state"));
-        if traces || line.starts_with("reel repl ") {
+        if line.contains(" -c ./server") || line.starts_with("reel repl ") {
             command.env("VISIT", "1");
         }
         let out = command.output()?;
