@@ -301,9 +301,10 @@ fn replace(value: &mut Value, places: &Places<'_>, how: Replace) -> bool {
         Value::Int(_) | Value::Uint(_) | Value::Decimal(_) => {
             let mut digits = Vec::new();
             collect(value, &mut digits);
-            let text = digits.pop().map(Bytes::from).and_then(|digits| replaced(&digits, places, Replace::Whole));
-            match text {
-                Some(text) if how != Replace::Part => {
+            // Within a number nothing is replaced: it is the value whole, or it is not.
+            let text = digits.pop().map(Bytes::from).filter(|_| how != Replace::Part);
+            match text.and_then(|digits| replaced(&digits, places, how)) {
+                Some(text) => {
                     *value = Value::Tagged(NUMBER, Box::new(Value::Str(text)));
                     true
                 }

@@ -96,3 +96,28 @@ fn what_cannot_be_found_takes_the_whole_message() {
     assert!(reason.contains("`query`"), "{reason}");
     assert!(!format!("{message:?}").contains("s%65cret"));
 }
+
+#[test]
+fn a_message_that_is_redacted_whole_keeps_no_number_either() {
+    for (body, gone) in [
+        ("{\"card\": 4111111111111111}", "4111111111111111"),
+        ("{\"a\": [{\"b\": 18446744073709551615}]}", "18446744073709551615"),
+        ("{\"a\": 12.3456}", "12.3456"),
+    ] {
+        let mut redactor = redactor();
+        let protocol = reel_protocols::by_name("http").unwrap();
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length";
+        let request = format!("{head}: {}\r\n\r\n{body}", body.len());
+        let mut message = exchange("http", Direction::In, 80, &request, "").request.unwrap();
+        assert!(format!("{message:?}").contains(gone), "{body}");
+        // No stored field has the payload as it was sent.
+        let paths = [path(protocol.schema(), Side::Request, "body_raw")];
+        redactor.redact(protocol, Direction::In, &mut message, &paths).unwrap_err();
+        assert!(!format!("{message:?}").contains(gone), "{message:?}");
+    }
+}
+
+fn redactor() -> Redactor {
+    let temp = tempfile::tempdir().unwrap();
+    Redactor::new(Vault::of_recording(&temp.path().join("r"), temp.path()).unwrap())
+}
