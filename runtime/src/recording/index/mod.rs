@@ -148,9 +148,9 @@ fn files(dir: &Path, folder: &str) -> Result<Vec<Present>, Error> {
     for entry in entries {
         let entry = entry.map_err(Error::io(&path))?;
         // Without a path to look up, which is half of the cost; but a link's own metadata is not that of its file.
-        let mut meta = entry.metadata().map_err(Error::io(&path))?;
+        let mut meta = entry.metadata().map_err(Error::io(&entry.path()))?;
         if meta.is_symlink() {
-            meta = entry.path().metadata().map_err(Error::io(&path))?;
+            meta = followed(&entry.path())?;
         }
         if let Some(name) = entry.file_name().to_str().filter(|_| meta.is_file()) {
             found.push(Present::of(format!("{folder}/{name}").into(), &meta));
@@ -158,4 +158,14 @@ fn files(dir: &Path, folder: &str) -> Result<Vec<Present>, Error> {
     }
     found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
+}
+
+/// What a link leads to.
+fn followed(link: &Path) -> Result<Metadata, Error> {
+    link.metadata().map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::Damaged { file: link.to_owned(), line: 1, reason: "the link leads to no file".into() }
+        }
+        _ => Error::io(link)(e),
+    })
 }

@@ -194,3 +194,14 @@ fn git_does_not_see_what_is_derived() {
     Recording::open(&dir).unwrap();
     assert_eq!(fs::read_to_string(dir.join(layout::GITIGNORE)).unwrap(), "/notes\n");
 }
+
+#[test]
+fn a_link_that_leads_nowhere_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("r");
+    write(&dir);
+    std::os::unix::fs::symlink("/nowhere/at/all", dir.join("tests/0003-gone.yaml")).unwrap();
+    let error = Recording::open(&dir).unwrap_err();
+    assert_eq!(error.exit(), crate::exit::Exit::Recording);
+    assert!(error.to_string().ends_with("r/tests/0003-gone.yaml:1: the link leads to no file"), "{error}");
+}
