@@ -179,7 +179,9 @@ impl Walk<'_> {
 
     fn structure(&mut self, active: &Active, unordered: Option<usize>, recorded: &Value, replayed: &Value) {
         match (recorded, replayed) {
-            (Value::Tagged(NUMBER, token), number) if number.kind() == "number" => {
+            (Value::Tagged(NUMBER, token), number)
+                if number.kind() == "number" && token.as_bytes().is_some_and(is_secret) =>
+            {
                 self.notes.push(Note::Secret);
                 self.keep_equality("secret", token, number);
             }

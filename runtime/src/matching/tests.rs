@@ -185,6 +185,21 @@ fn a_redacted_value_is_any_value_but_always_the_same() {
 }
 
 #[test]
+fn a_redacted_number_is_any_number_and_only_a_token_makes_it_one() {
+    let schema = schema();
+    let body = schema.field(Side::Request, "body").unwrap().id;
+    let check = |text: &str| {
+        let (mut equality, mut usage) = (Equality::default(), Usage::default());
+        let classes = HandRules::default();
+        let mut matcher = Matcher { classes: &classes, equality: &mut equality, usage: &mut usage };
+        let mut recorded = Message::new(&schema, Side::Request);
+        recorded.put(body, Value::Tagged(crate::recording::NUMBER, Box::new(Value::text(text))));
+        matcher.compare(&schema, Side::Request, &recorded, &request(&schema, "{body: 5}"), &[]).len()
+    };
+    assert_eq!(["{{secret:pin:n1}}", "12", "", "{{secret:pin"].map(check), [0, 1, 1, 1]);
+}
+
+#[test]
 fn an_operation_is_told_by_the_fields_that_name_it() {
     let schema = schema();
     let of = |yaml| operation(&schema, &request(&schema, yaml));

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use reel_lang::value::Value;
 
 use super::bodies::{Bodies, Sha256};
+use super::redact::is_secret;
 use super::yaml::{Fault, Kind, Node, Scalar};
 
 /// Text beyond this goes to a file of its own.
@@ -192,7 +193,8 @@ fn read_own(tag: &str, node: &Node, bodies: &dyn Bodies) -> Result<Value, Fault>
         "duration_ns" => text.parse().map(Value::Duration).map_err(|_| wrong("a number of nanoseconds")),
         "uint" => text.parse().map(Value::Uint).map_err(|_| wrong("a number")),
         "digits" => Ok(Value::Decimal(text.as_str().into())),
-        NUMBER => Ok(Value::Tagged(NUMBER, Box::new(Value::from(text.as_str())))),
+        NUMBER if is_secret(text.as_bytes()) => Ok(Value::Tagged(NUMBER, Box::new(Value::from(text.as_str())))),
+        NUMBER => Err(wrong("the token of a secret")),
         "binary" => BASE64.decode(text).map(|b| Value::Str(b.into())).map_err(|_| wrong("base64")),
         _ => {
             let sum: Sha256 = text.parse().map_err(|_| wrong("the SHA-256 of a body"))?;
@@ -261,6 +263,7 @@ mod tests {
             ("a: 1\nv: !binary '*'\n", "base64"),
             ("a: 1\nv: !ip x\n", "address"),
             ("a: 1\nv: !pairs 1\n", "list"),
+            ("a: 1\nv: !number 12\n", "token of a secret"),
             ("a: 1\nv: !body 00\n", "SHA-256"),
         ] {
             let node = yaml::documents(text).unwrap().remove(0);
