@@ -5,6 +5,7 @@
 //! not kept. Where a field is computed from others (a query parameter from the target), the value is taken out of those.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
@@ -52,10 +53,14 @@ pub(super) fn secret_tokens(message: &Message) -> Vec<Box<str>> {
 }
 
 fn tokens_of(text: &[u8]) -> impl Iterator<Item = Box<str>> {
+    token_spans(text).filter_map(move |span| std::str::from_utf8(text.get(span)?).ok().map(Box::from))
+}
+
+/// Where tokens are in a text.
+fn token_spans(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     memchr::memmem::find_iter(text, OPEN).filter_map(move |at| {
-        let rest = text.get(at..)?;
-        let len = memchr::memmem::find(rest, CLOSE.as_bytes())?.checked_add(CLOSE.len())?;
-        std::str::from_utf8(rest.get(..len)?).ok().map(Box::from)
+        let len = memchr::memmem::find(text.get(at..)?, CLOSE.as_bytes())?.checked_add(CLOSE.len())?;
+        Some(at..at.checked_add(len)?)
     })
 }
 
@@ -79,8 +84,8 @@ impl Redactor {
     /// Replaces what the paths lead to.
     ///
     /// # Errors
-    /// A path into an opaque stream, or to a value that is not found in what is stored: then every text of the message is
-    /// redacted, and the reason says which path it was.
+    /// A path into an opaque stream, or to a value that is not found in what is stored: then every text and number of the
+    /// message is redacted but its protocol's own words, and the reason says which path it was.
     pub fn redact(
         &mut self,
         protocol: &dyn Protocol,
@@ -97,18 +102,28 @@ impl Redactor {
             let mut values = Vec::new();
             leaves(message.field(field.id), &path.steps, field.ty, &mut values);
             values.retain(|value| !value.is_empty() && !is_secret(value));
+            // One may stand within another; and one that stands twice is replaced at once.
+            values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+            values.dedup();
             for value in values {
                 changed = true;
                 let name = name(schema, field, path);
-                let token = self.token(&name, &value, direction == Direction::In && side == Side::Request);
-                let places = [(value.as_slice(), token.as_bytes())];
+                let replay_needs_it = direction == Direction::In && side == Side::Request;
                 let found = if field.derived {
-                    replace_stored(schema, message, &places, Replace::Part)
+                    let mut token = |spelling: &[u8]| self.token(&name, spelling, replay_needs_it);
+                    replace_derived(protocol, message, &value, &mut token) && {
+                        let mut left = Vec::new();
+                        leaves(message.field(field.id), &path.steps, field.ty, &mut left);
+                        !left.contains(&value)
+                    }
                 } else {
-                    replace_at(message, field, &path.steps, &places)
+                    let token = self.token(&name, &value, replay_needs_it);
+                    replace_at(message, field, &path.steps, &[(&value, token.as_bytes())])
                 };
                 if !found {
-                    replace_stored(schema, message, &[(&[], token.as_bytes())], Replace::All);
+                    let token = self.token(&name, &value, replay_needs_it);
+                    let places = [(&[][..], token.as_bytes())];
+                    replace_in(schema, message, &places, Replace::All, |field| is_free(protocol, field));
                     failed = Some(format!(
                         "`{}` is not to be found in what is stored; the whole message was redacted",
                         field.name
@@ -263,11 +278,54 @@ pub(super) enum Replace {
     All,
 }
 
+/// Takes a text of a derived field out of the stored ones, however it is written there.
+fn replace_derived(
+    protocol: &dyn Protocol,
+    message: &mut Message,
+    text: &[u8],
+    token: &mut dyn FnMut(&[u8]) -> String,
+) -> bool {
+    let mut spellings = protocol.spellings(message, text);
+    spellings.push(Bytes::copy_from_slice(text));
+    // One may stand within another.
+    spellings.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    spellings.dedup();
+    let mut found = false;
+    for spelling in spellings {
+        let put = |message: &mut Message, to: &[u8]| {
+            let places = [(&*spelling, to)];
+            replace_in(protocol.schema(), message, &places, Replace::Part, |field| is_free(protocol, field))
+        };
+        // A secret that is nowhere gets no token.
+        if put(&mut message.clone(), b"") {
+            found |= put(message, token(&spelling).as_bytes());
+        }
+    }
+    message.exact = None;
+    protocol.derive(message);
+    found
+}
+
+/// Whether a field can hold any text, as a body can: a word of the protocol, such as a method or a version, cannot.
+fn is_free(protocol: &dyn Protocol, field: &Field) -> bool {
+    field.ty != FieldType::String || !field.compared || !protocol.framed()
+}
+
 /// Replaces values in every stored field of a message.
 pub(super) fn replace_stored(schema: &Schema, message: &mut Message, places: &Places<'_>, how: Replace) -> bool {
+    replace_in(schema, message, places, how, |_| true)
+}
+
+fn replace_in(
+    schema: &Schema,
+    message: &mut Message,
+    places: &Places<'_>,
+    how: Replace,
+    is_meant: impl Fn(&Field) -> bool,
+) -> bool {
     let mut found = false;
     let side = message.side;
-    for field in schema.fields.iter().filter(|field| field.side == Some(side) && !field.derived) {
+    for field in schema.fields.iter().filter(|field| field.side == Some(side) && !field.derived && is_meant(field)) {
         let mut value = message.field(field.id).clone();
         if replace(&mut value, places, how) {
             found = true;
@@ -330,21 +388,38 @@ fn replaced(text: &Bytes, places: &Places<'_>, how: Replace) -> Option<Bytes> {
         match how {
             Replace::All => return Some(Bytes::copy_from_slice(to)),
             Replace::Whole if text == *from => return Some(Bytes::copy_from_slice(to)),
-            Replace::Part if !from.is_empty() && memchr::memmem::find(text, from).is_some() => {
-                let mut new = Vec::with_capacity(text.len());
-                let mut rest = text;
-                while let Some(at) = memchr::memmem::find(rest, from) {
-                    new.extend_from_slice(rest.get(..at).unwrap_or_default());
-                    new.extend_from_slice(to);
-                    rest = rest.get(at + from.len()..).unwrap_or_default();
-                }
-                new.extend_from_slice(rest);
-                current = Some(new);
-            }
+            Replace::Part => current = replaced_within(text, from, to).or(current),
             _ => {}
         }
     }
     current.map(Bytes::from)
+}
+
+/// Replaces each occurrence within a text; what is within a token is none.
+fn replaced_within(text: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
+    if from.is_empty() {
+        return None;
+    }
+    let mut tokens = token_spans(text).peekable();
+    let mut new = Vec::new();
+    // What is copied, and where the search goes on.
+    let (mut copied, mut next) = (0, 0);
+    while let Some(at) = memchr::memmem::find(text.get(next..)?, from).map(|at| next + at) {
+        while tokens.next_if(|token| token.end <= at).is_some() {}
+        match tokens.peek() {
+            Some(token) if token.start < at => next = token.end,
+            _ => {
+                new.extend_from_slice(text.get(copied..at)?);
+                new.extend_from_slice(to);
+                next = at + from.len();
+                copied = next;
+            }
+        }
+    }
+    (copied > 0).then(|| {
+        new.extend_from_slice(text.get(copied..).unwrap_or_default());
+        new
+    })
 }
 
 #[cfg(test)]

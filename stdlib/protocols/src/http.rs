@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use reel_lang::schema::{Schema, Side};
 use reel_lang::value::Value;
 
@@ -65,6 +66,13 @@ impl Protocol for Http {
 
     fn derive(&self, message: &mut Message) {
         fields::derive(message);
+    }
+
+    fn spellings(&self, message: &Message, wanted: &[u8]) -> Vec<Bytes> {
+        match message.side {
+            Side::Request => form::spellings(target::query(text(message.field(slots::request::TARGET))), wanted),
+            Side::Response => Vec::new(),
+        }
     }
 
     fn complete(&self, response: &mut Message) {

@@ -214,6 +214,11 @@ pub trait Protocol: Sync {
     /// Computes the derived fields from the stored ones, as after a message was read from a recording or edited.
     fn derive(&self, _message: &mut Message) {}
 
+    /// How a text of a derived field is written in the stored fields of a message, where not as itself: `a b` as `a%20b`.
+    fn spellings(&self, _message: &Message, _text: &[u8]) -> Vec<Bytes> {
+        Vec::new()
+    }
+
     /// The wire tags that this protocol's values can carry.
     fn tags(&self) -> &'static [&'static str] {
         &[]

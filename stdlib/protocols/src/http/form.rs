@@ -1,5 +1,6 @@
 //! `application/x-www-form-urlencoded` (WHATWG URL standard, section 5) and cookies, as pairs of strings.
 
+use bytes::Bytes;
 use reel_lang::value::Value;
 
 /// Reads the pairs of a form or a query, percent signs and plus signs decoded, in order.
@@ -9,6 +10,12 @@ pub(super) fn parse(text: &[u8]) -> Value {
         (unescape(name), unescape(value))
     });
     Value::Map(pairs.collect())
+}
+
+/// The values of a form or a query that decode to a text, as they were sent.
+pub(super) fn spellings(text: &[u8], wanted: &[u8]) -> Vec<Bytes> {
+    let values = text.split(|byte| *byte == b'&').map(|pair| halves(pair).1);
+    values.filter(|value| unescape(value).as_bytes() == Some(wanted)).map(Bytes::copy_from_slice).collect()
 }
 
 /// Reads the pairs of a Cookie field (RFC 6265 section 4.2.1); values are left as they are.
@@ -88,6 +95,13 @@ mod tests {
             cookies([&b"a=1; b=\"2\""[..], b"c=x=y"].into_iter()),
             pairs(&[("a", "1"), ("b", "\"2\""), ("c", "x=y")])
         );
+    }
+
+    #[test]
+    fn a_value_is_found_however_it_was_sent() {
+        let query = b"a=x%20y&b=x+y&c=x%2By&&x+y&d=%78 y";
+        assert_eq!(spellings(query, b"x y"), ["x%20y", "x+y", "%78 y"]);
+        assert_eq!(spellings(query, b"y"), [""; 0]);
     }
 
     #[test]
