@@ -62,6 +62,30 @@ fn two_recordings_of_the_same_traffic_differ_only_in_their_times() {
     assert_eq!(differing, [Path::new(".index"), Path::new("timing.yaml")]);
 }
 
+#[test]
+fn a_recording_replays_without_what_git_does_not_keep() {
+    if !has("redis-server") {
+        return;
+    }
+    let (folder, port, store) = (folder(), free_port().unwrap().to_string(), Redis::start().unwrap());
+    fill(&store);
+    let dir = folder.path().join("recording");
+    let app = ["--", REEL, "__demo-app", &port, &store.port.to_string()];
+    let mut command = reel(["record", "--drive", &format!("{REEL} __demo-client {port}"), "-o"]);
+    Ran::of(command.arg(&dir).args(app)).exits(0);
+    // A clone has new times, and neither what is derived nor empty folders.
+    let clone = folder.path().join("clone");
+    for (path, bytes) in files(&dir).into_iter().filter(|(path, _)| !path.starts_with(".index")) {
+        let to = clone.join(path);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, bytes).unwrap();
+    }
+    fs::remove_file(clone.join(".gitignore")).unwrap();
+    Ran::of(reel(["replay"]).arg(&clone).args(app)).exits(0).prints("\n5 passed, 0 failed\n");
+    assert!(clone.join(".index").exists(), "the index was not made anew");
+    Ran::of(reel(["replay"]).arg(&clone).args(app)).exits(0).prints("\n5 passed, 0 failed\n");
+}
+
 /// How much more memory a replay of a large recording may take than that of a small one: what is kept of calls is limited to 32 MiB.
 const MORE_AT_MOST_LEN_BYTES: u64 = 64 << 20;
 
