@@ -86,6 +86,42 @@ fn a_recording_replays_without_what_git_does_not_keep() {
     Ran::of(reel(["replay"]).arg(&clone).args(app)).exits(0).prints("\n5 passed, 0 failed\n");
 }
 
+#[test]
+fn what_cannot_be_sent_after_its_redaction_is_named_and_left_out() {
+    if !has("redis-server") {
+        return;
+    }
+    let (folder, port, store) = (folder(), free_port().unwrap().to_string(), Redis::start().unwrap());
+    fill(&store);
+    let (dir, rules) = (folder.path().join("recording"), folder.path().join("rules.rr"));
+    fs::write(&rules, "capture:http /method == \"POST\"/ { redact(version); }\n").unwrap();
+    let mut command = reel(["record", "--drive", &format!("{REEL} __demo-client {port}"), "-r"]);
+    command.arg(&rules).arg("-o").arg(&dir).args(["--", REEL, "__demo-app", &port, &store.port.to_string()]);
+    Ran::of(&mut command).exits(4).says("left out of the recording").says("version");
+    fs::remove_file(dir.join(".index")).unwrap();
+    Ran::of(reel(["show"]).arg(&dir)).exits(0);
+}
+
+#[test]
+fn an_address_has_one_name_and_is_called() {
+    if !has("redis-server") {
+        return;
+    }
+    let (folder, port, store) = (folder(), free_port().unwrap().to_string(), Redis::start().unwrap());
+    fill(&store);
+    let addr = format!("127.0.0.1:{}", store.port);
+    let record = |names: [&str; 2]| {
+        let mut command = reel(["record", "--drive", &format!("{REEL} __demo-client {port}"), "--name", names[0]]);
+        command.args(["--name", names[1], "-o"]).arg(folder.path().join("recording"));
+        Ran::of(command.args(["--", REEL, "__demo-app", &port, &store.port.to_string()]))
+    };
+    let (a, b) = (format!("a={addr}"), format!("b={addr}"));
+    record([&a, &b]).exits(2).says(&format!("--name gives {addr} two names, `a` and `b`"));
+    let ran = record([&a, "other=127.0.0.1:9"]).exits(0);
+    let ran = ran.says("warning: --name other=127.0.0.1:9: nothing called that address");
+    assert!(!ran.err.contains("--name a="), "{}", ran.err);
+}
+
 /// How much more memory a replay of a large recording may take than that of a small one: what is kept of calls is limited to 32 MiB.
 const MORE_AT_MOST_LEN_BYTES: u64 = 64 << 20;
 

@@ -75,12 +75,35 @@ fn named(text: &str) -> Result<(String, std::net::SocketAddr), String> {
     Ok((name.to_owned(), address))
 }
 
+/// Holds each address to one name.
+fn named_once(names: &[(String, std::net::SocketAddr)]) -> Result<(), Failure> {
+    for (at, (name, addr)) in names.iter().enumerate() {
+        let before = names.iter().take(at).find(|(_, other)| other == addr);
+        if let Some((other, _)) = before.filter(|(other, _)| other != name) {
+            return Err(Failure::new(Exit::Usage, format!("--name gives {addr} two names, `{other}` and `{name}`"))
+                .remedy("give each address one name"));
+        }
+    }
+    Ok(())
+}
+
+/// Says what the recording lacks because of its redaction.
+fn left_out(unusable: &[String]) -> Failure {
+    let list: String = unusable.iter().map(|one| format!("\n  {one}")).collect();
+    Failure::new(
+        Exit::Recording,
+        format!("what could not be sent after its redaction was left out of the recording:{list}"),
+    )
+    .remedy("redact the fields that hold the secrets, and none that the protocol needs as they are")
+}
+
 /// Records.
 pub fn run(args: Args) -> Outcome {
     if args.output.exists() && !args.force {
         return Err(Failure::new(Exit::Usage, format!("{} exists already", args.output.display()))
             .remedy("name another folder with -o, or replace the recording with --force"));
     }
+    named_once(&args.name)?;
     let rules = rules::load(&args.rules, &Machine::default())?;
     let request = Request {
         command: args.command,
@@ -97,9 +120,16 @@ pub fn run(args: Args) -> Outcome {
     };
     let vault = Vault::of_recording(&request.output, &secrets::state_folder())?;
     let mut selector = Selector::new(&rules, Redactor::new(vault)).with_names(args.name);
-    let (exit, app) = session::record(&request, &mut selector)?;
+    let recorded = session::record(&request, &mut selector);
     for error in selector.errors() {
         anstream::eprintln!("reel: warning: {error}");
+    }
+    if !selector.unusable().is_empty() {
+        return Err(left_out(selector.unusable()));
+    }
+    let (exit, app) = recorded?;
+    for (name, addr) in selector.uncalled() {
+        anstream::eprintln!("reel: warning: --name {name}={addr}: nothing called that address");
     }
     match (args.exit_status, app) {
         (ExitStatus::App, Some(status)) => Ok(Exit::Code(status.code().map_or(128, |code| code as u8))),
