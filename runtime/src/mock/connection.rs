@@ -125,13 +125,13 @@ impl Connection {
                 }
             }
             Event::Real(bytes) => {
-                if let Some(real) = &mut self.real {
+                if let Some(real) = self.real.as_mut().filter(|real| !real.is_over()) {
                     real.hear(bytes);
                     self.relay(mock, now_ns);
                 }
             }
             Event::RealEnded => {
-                if let Some(real) = &mut self.real {
+                if let Some(real) = self.real.as_mut().filter(|real| !real.is_over()) {
                     real.end();
                     self.relay(mock, now_ns);
                 }

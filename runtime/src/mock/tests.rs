@@ -245,6 +245,46 @@ fn rules_answer_delay_abort_cycle_and_pass_on() {
     }
 }
 
+/// An app that waits for the end of its connection gets it when the real server closes, after what was said before.
+#[test]
+fn the_end_of_a_real_server_reaches_the_app() {
+    let pass = |delay_ms: u64| HandRules {
+        mocking: Some(Box::new(move |_: &View<'_>| Mocking {
+            answer: Answer::Passthrough,
+            delay_ns: delay_ms * 1_000_000,
+            ..Mocking::default()
+        })),
+        ..HandRules::default()
+    };
+    let (asked, get) = ("ask 127.0.0.1:6379 *1\\r\\n$4\\r\\nREAL\\r\\n", "GET / HTTP/1.1\\r\\n\\r\\n");
+    let send = format!("> {get}");
+    let until_close = vec!["open 80", &send, "real HTTP/1.1 200 OK\\r\\n\\r\\n", "real bye", "real-ends"];
+    for (delay_ms, script, expect) in [
+        (0, until_close, format!("ask 127.0.0.1:80 {get}\n< HTTP/1.1 200 OK\\r\\n\\r\\nbye\nclose")),
+        // It was idle: the next call finds the connection closed, and is not reset by what happened before.
+        (
+            0,
+            vec!["open 6379", "redis REAL", "real +re\\r\\n", "real-ends", "redis REAL"],
+            format!("{asked}\n< +re\\r\\n\nclose"),
+        ),
+        // The answer waits for its time, and the end for the answer; nothing more is asked meanwhile.
+        (
+            20,
+            vec!["open 6379", "redis REAL", "real +re\\r\\n", "real-ends", "redis REAL", "wait 20"],
+            format!("{asked}\ntimer 20ms\ntimer 20ms\ntimer 20ms\n< +re\\r\\n\nclose"),
+        ),
+        // One of two is answered.
+        (
+            0,
+            vec!["open 6379", "redis REAL", "redis REAL", "real +re\\r\\n", "real-ends"],
+            format!("{asked}\n{asked}\n< +re\\r\\n\nreset"),
+        ),
+    ] {
+        let mut mock = mock_of(&Maker::default(), pass(delay_ms));
+        assert_eq!(play(&mut mock, 1, &script), expect, "{script:?}");
+    }
+}
+
 #[test]
 fn a_call_that_was_cut_answers_only_by_a_rule() {
     let mut maker = Maker::default();

@@ -66,6 +66,10 @@ impl Connection {
             }
             Answer::Passthrough if protocol.framed() => {
                 let real = self.real.get_or_insert_with(|| Real::new(protocol));
+                // The real server has closed, and so will this connection after the answers that are due before.
+                if real.is_over() {
+                    return;
+                }
                 if real.is_answered(&message) {
                     let due = Due::Asked(Box::new(message), mocking.delay_ns);
                     self.waiting.push_back(Waiting { due, bytes: Bytes::new(), then: Then::Nothing });
@@ -109,6 +113,8 @@ impl Connection {
                 waiting.due = Due::At(now_ns);
                 waiting.then = Then::Reset;
             }
+            // What the server said is whole: the app sees the same end after it.
+            self.waiting.push_back(Waiting { due: Due::At(now_ns), bytes: Bytes::new(), then: Then::Close });
         }
     }
 }
