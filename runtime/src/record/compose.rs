@@ -205,6 +205,8 @@ impl Call {
 
 fn recorded(captured: Captured) -> Exchange {
     let Captured { ends, exchange, closed_by_server, .. } = captured;
+    // A mock closes where the server did. A test is told by its response; only where there is none, by the end.
+    let is_told = closed_by_server && (ends.direction == Direction::Out || exchange.response.is_none());
     Exchange {
         protocol: exchange.protocol.schema().protocol.clone(),
         direction: ends.direction,
@@ -212,7 +214,7 @@ fn recorded(captured: Captured) -> Exchange {
         request: exchange.request.map(|timed| timed.message),
         interim: exchange.interim.into_iter().map(|timed| timed.message).collect(),
         response: exchange.response.map(|timed| timed.message),
-        ending: (closed_by_server && ends.direction == Direction::Out).then_some(Ending::Closed),
+        ending: is_told.then_some(Ending::Closed),
     }
 }
 

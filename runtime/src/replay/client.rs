@@ -4,18 +4,21 @@
 //! connections that were recorded.
 
 use std::collections::HashMap;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use reel_lang::schema::Side;
 use reel_protocols::{Codec, Demand, Frame, Message, Pairing, Protocol, Rest};
 
-use crate::recording::{Exchange, wire_bytes};
+use crate::recording::{Exchange, title, wire_bytes};
 
-/// How long an opaque answer that is whole is watched for more, and how long the absence of an answer is watched.
+/// How long an opaque answer that is whole is watched for more, and a command that has no answer for one.
 const QUIET: Duration = Duration::from_millis(30);
 const READ_LEN_BYTES: usize = 64 << 10;
+/// Why a test fails whose request was open when its client gave up, or the recording ended.
+const OPEN_ENDED: &str = "the recording has no response to this request, and not that the app closed the connection: \
+     nothing can be compared; record it again, and let it be answered";
 
 /// Talks to the app.
 pub(super) struct Client {
@@ -58,12 +61,20 @@ impl Client {
             Some(link) => link,
             None => Link::open(addr, protocol, self.timeout)?,
         };
+        let mut is_one_way = false;
         if let Some(request) = &exchange.request {
             link.send(&wire_bytes(protocol, request)?, deadline)?;
-            link.codec.pair(request);
+            is_one_way = link.codec.pair(request) == Pairing::OneWay;
         }
         let answer = match (&exchange.response, protocol.framed()) {
-            (None, _) => link.read_nothing()?,
+            (None, _) if exchange.ending.is_some() => link.read_end(protocol, deadline)?,
+            (None, true) if is_one_way => link.read_nothing()?,
+            (None, true) => return Err(OPEN_ENDED.into()),
+            // The last bytes of an opaque connection may be such as have no answer: the app takes them, and the end.
+            (None, false) => {
+                link.end()?;
+                link.read_end(protocol, deadline)?
+            }
             (Some(_), true) => link.read_framed(deadline)?,
             (Some(recorded), false) => link.read_run(wire_bytes(protocol, recorded)?.len(), deadline)?,
         };
@@ -118,7 +129,7 @@ impl Link {
                     return Ok(true);
                 }
                 Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(e) => return Err(ReadError::Broken(e.to_string())),
+                Err(e) => return Err(ReadError::Broken(e)),
             }
         }
     }
@@ -168,18 +179,73 @@ impl Link {
         Ok(Answer { interim: Vec::new(), response: Some(message) })
     }
 
-    /// Makes sure that nothing comes.
+    /// Makes sure that nothing comes after a command that has no answer.
     fn read_nothing(&mut self) -> Result<Answer, String> {
         match self.read(Instant::now() + QUIET) {
+            Err(ReadError::Late) => Ok(Answer::default()),
             Ok(true) => Err(format!("{} bytes came where the recording has no response", self.input.len())),
-            _ => Ok(Answer::default()),
+            Ok(false) => Err("the app closed the connection".into()),
+            Err(broken) => Err(broken.text(0)),
+        }
+    }
+
+    /// Sends nothing more.
+    fn end(&self) -> Result<(), String> {
+        match self.stream.shutdown(Shutdown::Write) {
+            Err(e) if e.kind() != ErrorKind::NotConnected => Err(format!("the connection could not be ended: {e}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the app closes the connection, as it was recorded to do in place of a response.
+    fn read_end(&mut self, protocol: &dyn Protocol, deadline: Instant) -> Result<Answer, String> {
+        let mut answer = Answer::default();
+        while !(self.ended && self.input.is_empty()) {
+            if let Some(message) = self.unexpected(protocol)? {
+                match self.codec.pair(&message) {
+                    Pairing::Interim => answer.interim.push(message),
+                    _ => return Err(format!("the app answered {}; {CLOSED}", title(protocol, &message))),
+                }
+                continue;
+            }
+            match self.read(deadline) {
+                Ok(_) => {}
+                // An app that closes before it has read everything resets.
+                Err(ReadError::Broken(e)) if e.kind() == ErrorKind::ConnectionReset => self.ended = true,
+                Err(ReadError::Late) => return Err(format!("the connection is still open; {CLOSED}")),
+                Err(broken) => return Err(broken.text(self.input.len())),
+            }
+        }
+        Ok(answer)
+    }
+
+    /// A message that came where the recording has no response.
+    fn unexpected(&mut self, protocol: &dyn Protocol) -> Result<Option<Message>, String> {
+        if self.input.is_empty() {
+            return Ok(None);
+        }
+        let rest = match (protocol.framed(), self.ended) {
+            (false, _) => Rest::Turn,
+            (true, true) => Rest::Closed,
+            (true, false) => Rest::Open,
+        };
+        match self.codec.frame(Side::Response, &self.input, rest, Demand::ALL) {
+            Ok(Frame::Message { message, len }) => {
+                self.input.drain(..len.min(self.input.len()));
+                Ok(Some(message))
+            }
+            Ok(Frame::Incomplete) if !self.ended => Ok(None),
+            _ => Err(format!("{} bytes came; {CLOSED}", self.input.len())),
         }
     }
 }
 
+/// What was recorded in place of a response.
+const CLOSED: &str = "recorded was an end of the connection without a response";
+
 enum ReadError {
     Late,
-    Broken(String),
+    Broken(io::Error),
 }
 
 impl ReadError {

@@ -13,8 +13,8 @@ use reel_lang::schema::{Direction, Side};
 use super::*;
 use crate::exit::{Exit, Failure};
 use crate::mock::server::Resolver;
-use crate::recording::Attribution;
-use crate::recording::testing::{Maker, resp};
+use crate::recording::testing::{Maker, exchange, resp};
+use crate::recording::{Attribution, Ending};
 use crate::rules::testing::{HandRules, origin, relaxations};
 use crate::rules::{NoRules, Rules, Unmet};
 
@@ -83,8 +83,13 @@ fn serve(mut client: TcpStream, redis: SocketAddr, behaviour: Behaviour) {
         reader.read_line(&mut line).unwrap();
     }
     let (commands, body) = behaviour(number);
-    if body == "hang up" {
-        return;
+    match body {
+        "hang up" => return,
+        // The connection stays open, as long as the process lives.
+        "hang" => return std::mem::forget(client),
+        // Longer than silence is watched where it is what should come.
+        "late" => std::thread::sleep(Duration::from_millis(60)),
+        _ => {}
     }
     for command in commands {
         let mut redis = TcpStream::connect(redis).unwrap();
@@ -189,6 +194,39 @@ fn one_line_changed_fails_exactly_the_tests_concerned() {
         let run = run(behaviour);
         assert_eq!(failures(&run), [expect]);
         assert_eq!(run.exit(), Exit::TestFailed);
+    }
+}
+
+#[test]
+fn a_request_without_a_response_is_held_against_how_it_ended() {
+    let told = "recorded was an end of the connection without a response";
+    let (answered, open) =
+        (format!("0001: the app answered 200; {told}"), format!("0001: the connection is still open; {told}"));
+    let unknown = "0001: the recording has no response to this request, and not that the app closed the connection: \
+                   nothing can be compared; record it again, and let it be answered";
+    let raw = format!("0001: the app answered HTTP/1.1 200 OK  Content-Length: 4    late; {told}");
+    let request = "GET /1 HTTP/1.1\r\n\r\n";
+    let cases: [(&str, Option<Ending>, Behaviour, &str); 9] = [
+        ("http", Some(Ending::Closed), |_| (vec![], "hang up"), ""),
+        ("http", Some(Ending::Closed), |_| (vec![], "late"), &answered),
+        ("http", Some(Ending::Closed), |_| (vec![], "hang"), &open),
+        // Nobody knows what should come.
+        ("http", None, |_| (vec![], "hang up"), unknown),
+        ("http", None, |_| (vec![], "late"), unknown),
+        ("http", None, |_| (vec![], "hang"), unknown),
+        // The client has said all.
+        ("tcp", None, |_| (vec![], "hang up"), ""),
+        ("tcp", None, |_| (vec![], "late"), &raw),
+        ("tcp", None, |_| (vec![], "hang"), &open),
+    ];
+    let patient = Options { test_at_most: Duration::from_secs(1), ..options() };
+    for (protocol, ending, behaviour, expect) in cases {
+        let mut maker = Maker::default();
+        maker.test(Attribution::Window, &[]);
+        maker.tests[0].exchange = exchange(protocol, Direction::In, 8080, request, "");
+        maker.tests[0].exchange.ending = ending;
+        let run = run_as(&maker, &mut Threaded::new(behaviour), Arc::new(NoRules), &patient).unwrap();
+        assert_eq!(failures(&run).join("\n"), expect, "{protocol} {ending:?}");
     }
 }
 
