@@ -76,8 +76,6 @@ pub struct UnmetCall {
 pub struct Effects {
     /// In the order in which they were made.
     pub answered: Vec<Answered>,
-    /// How many calls rules answered without the recording.
-    pub by_rule: usize,
     pub unmet: Vec<UnmetCall>,
     /// Recorded, but not made; without those shown as changed.
     pub missing: Vec<Missing>,

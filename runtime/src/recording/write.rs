@@ -1,7 +1,8 @@
 //! Writing a recording: beside its folder, exchange by exchange, and into its place in one step when it is whole.
 //!
-//! From the first moment the unfinished folder says `complete: false`, so whatever stops the recorder leaves a recording
-//! that says so. The index is written along with the files, since where each document stands is known here. What a user keeps beside the recording's own files in the folder stays there.
+//! From the first moment the unfinished folder says `complete: false`, so whatever stops the recorder leaves a recording that
+//! says so. The index is written along with the files, since where each document stands is known here. What a user keeps in the
+//! folder beside the recording's own files stays there.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

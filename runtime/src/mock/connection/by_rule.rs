@@ -121,7 +121,6 @@ impl Connection {
 
 /// Notes that a rule answered a call without the recording.
 pub(super) fn note(mock: &mut Mock, decided: Option<&(ActionId, Origin)>) {
-    mock.effects.by_rule += 1;
     if let Some(by) = decided {
         mock.ledger.usage.answers(by).calls += 1;
     }

@@ -10,8 +10,8 @@ use super::*;
 use crate::mock::Book;
 use crate::recording::Attribution;
 use crate::recording::testing::{Maker, resp};
-use crate::rules::testing::HandRules;
-use crate::rules::{Answer, Mocking, NoRules, Rules, View};
+use crate::rules::testing::{HandRules, origin};
+use crate::rules::{ActionId, Answer, Mocking, NoRules, Rules, View};
 
 fn serve(maker: &Maker, to: Option<SocketAddr>) -> Server {
     let rules: Arc<dyn Rules> = Arc::new(NoRules);
@@ -55,7 +55,11 @@ fn passthrough_reaches_the_real_server_and_brings_back_its_answer() {
         request
     });
     let maker = Maker::default();
-    let pass = |_: &View<'_>| Mocking { answer: Answer::Passthrough, ..Mocking::default() };
+    let pass = |_: &View<'_>| Mocking {
+        answer: Answer::Passthrough,
+        decided: Some((ActionId(0), origin("passthrough"))),
+        ..Mocking::default()
+    };
     let rules: Arc<dyn Rules> = Arc::new(HandRules { mocking: Some(Box::new(pass)), ..HandRules::default() });
     let book = Book::new(maker.calls(), rules.clone()).unwrap();
     let server = Server::start(Mock::new(rules, book), Box::new(move |_| Some(addr))).unwrap();
@@ -69,7 +73,8 @@ fn passthrough_reaches_the_real_server_and_brings_back_its_answer() {
     assert_eq!(store.join().unwrap(), [resp("GET a"), resp("GET b")].concat().into_bytes());
     let effects = server.with(Mock::end).unwrap();
     assert!(effects.is_clean());
-    assert_eq!(effects.by_rule, 2);
+    let calls = |mock: &mut Mock| mock.ledger().usage.by_rule().map(|rule| rule.calls).collect::<Vec<_>>();
+    assert_eq!(server.with(calls).unwrap(), [2]);
 }
 
 #[test]
