@@ -91,6 +91,30 @@ fn a_driver_that_fails() {
 }
 
 #[test]
+fn limits_of_time_that_no_clock_can_tell() {
+    let endless = u64::MAX.to_string();
+    for value in [endless.as_str(), "86401", "0"] {
+        record(&["--listen-timeout", value], &["true"]).exits(2).says("--listen-timeout").says("1..=86400");
+        for flag in ["--listen-timeout", "--test-timeout"] {
+            let ran = Ran::of(&mut reel(["replay", flag, value, "x", "--", "true"])).exits(2);
+            ran.says(flag).says("1..=86400");
+        }
+    }
+    for value in [endless.as_str(), "600001"] {
+        Ran::of(&mut reel(["replay", "--settle", value, "x", "--", "true"])).exits(2).says("--settle").says("600000");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_hides_no_failure() {
+    let folder = folder();
+    fs::write(folder.path().join("recording.yaml"), "format: 99\n").unwrap();
+    let mut replay = reel(["replay", "--junit", "/no/such/folder/report.xml"]);
+    let ran = Ran::of(replay.arg(folder.path()).args(["--", "true"])).exits(4);
+    ran.says("error: ").says("recording.yaml").says("warning: cannot write /no/such/folder/report.xml");
+}
+
+#[test]
 fn unknown_flags() {
     Ran::of(&mut reel(["record", "--frob", "--", "true"])).exits(2).says("--frob");
     Ran::of(&mut reel(["replay", "--frob", "x", "--", "true"])).exits(2).says("--frob");

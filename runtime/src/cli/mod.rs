@@ -32,6 +32,9 @@ use crate::exit::{Exit, Failure};
 /// What every command gives.
 pub type Outcome = Result<Exit, Failure>;
 
+/// The longest time limit that can be asked for: a day.
+const MAX_TIMEOUT_S: u64 = 86_400;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "reel",

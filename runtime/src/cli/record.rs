@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, value_parser};
 
 use super::Outcome;
 use super::through::Through;
@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long)]
     pub force: bool,
     /// How long the app may take to listen, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=super::MAX_TIMEOUT_S))]
     pub listen_timeout: u64,
     /// Whose exit status reel gives.
     #[arg(long, value_enum, default_value_t = ExitStatus::Reel)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 
 use super::Outcome;
 use crate::engine::environment::Machine;
@@ -15,6 +15,9 @@ use crate::recording::secrets;
 use crate::replay::{self, Options, Run, SandboxHost};
 use crate::report::{self, progress::Bar};
 use crate::rules::{self, Rules};
+
+/// The longest wait for calls after a response: 10 minutes.
+const MAX_SETTLE_MS: u64 = 600_000;
 
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  \
@@ -39,13 +42,13 @@ pub struct Args {
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
     /// How long the app may take to listen, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=super::MAX_TIMEOUT_S))]
     pub listen_timeout: u64,
     /// How long a test may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = value_parser!(u64).range(1..=super::MAX_TIMEOUT_S))]
     pub test_timeout: u64,
     /// How long a test waits, after its response, for recorded calls that were not made yet, in milliseconds.
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 500)]
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 500, value_parser = value_parser!(u64).range(..=MAX_SETTLE_MS))]
     pub settle: u64,
     /// The recording.
     #[arg(value_name = "DIR")]
@@ -60,12 +63,25 @@ pub fn run(args: Args) -> Outcome {
     let (junit, dir) = (args.junit.clone(), args.recording.clone());
     match (replayed(args), junit) {
         (Ok(run), None) => Ok(run.exit()),
-        (Ok(run), Some(path)) => write(&path, report::junit::junit(&run)).map(|()| run.exit()),
+        (Ok(run), Some(path)) => match write(&path, report::junit::junit(&run)) {
+            Err(unwritten) if run.exit() == Exit::Passed => Err(unwritten),
+            written => {
+                warn(written);
+                Ok(run.exit())
+            }
+        },
         (Err(failure), None) => Err(failure),
         (Err(failure), Some(path)) => {
-            write(&path, report::junit::without_run(&dir, &failure))?;
+            warn(write(&path, report::junit::without_run(&dir, &failure)));
             Err(failure)
         }
+    }
+}
+
+/// Tells of a report that could not be written beside a failure that matters more.
+fn warn(written: Result<(), Failure>) {
+    if let Err(unwritten) = written {
+        anstream::eprintln!("reel: warning: {unwritten}");
     }
 }
 
