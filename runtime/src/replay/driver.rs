@@ -9,7 +9,7 @@ use reel_lang::schema::Side;
 use reel_lang::value::Value;
 
 use super::client::{Answer, Client};
-use super::host::AppHost;
+use super::host::{AppHost, Ended};
 use super::outcome::{Left, Reply, Run, TestOutcome};
 use crate::exit::{Exit, Failure};
 use crate::matching::Difference;
@@ -141,14 +141,15 @@ impl Session<'_> {
             watch.done(&outcome);
             run.tests.push(outcome);
         }
-        // An app that ends by itself after its last response is not at fault.
-        if run.tests.last().is_some_and(TestOutcome::is_passed) {
-            run.ended = None;
-        }
         let ran: Vec<_> = chosen.iter().map(|test| test.id).collect();
         // What the start-up still owes.
         self.server.with(Mock::no_test)?;
         self.server.settle(self.options.settle_at_most)?;
+        run.ended = run.ended.or_else(|| host.ended());
+        // An app that is done after its last response is not at fault; one that crashes there is.
+        if run.is_last_passed() && run.ended.as_ref().is_some_and(Ended::is_success) {
+            run.ended = None;
+        }
         let (run, fault) = self.server.with(move |mock| {
             run.apart = mock.apart();
             mock.account(&ran);

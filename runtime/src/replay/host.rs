@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::exit::Failure;
@@ -11,15 +12,22 @@ use crate::mock::server::Resolver;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     /// The app did: how.
-    Exited(String),
+    Exited(ExitStatus),
     /// A signal to reel did.
     Interrupted,
+}
+
+impl Ended {
+    /// Whether the app ended by itself, without a complaint.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Ended::Exited(status) if status.success())
+    }
 }
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ended::Exited(how) => write!(f, "the app ended ({how})"),
+            Ended::Exited(status) => write!(f, "the app ended ({status})"),
             Ended::Interrupted => f.write_str("interrupted"),
         }
     }

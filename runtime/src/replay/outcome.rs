@@ -75,7 +75,7 @@ pub struct Run {
     pub gave_way: Vec<(Origin, Origin)>,
     /// How many redacted values were only held to be the same each time.
     pub secrets: u64,
-    /// What ended the run before its last test was done.
+    /// What ended the run before its last test was done, or the app with a complaint after it.
     pub ended: Option<Ended>,
 }
 
@@ -88,6 +88,11 @@ impl Run {
     /// How many tests failed or were not run.
     pub fn failed(&self) -> usize {
         self.tests.len() - self.passed()
+    }
+
+    /// Whether the last test was run, and passed.
+    pub fn is_last_passed(&self) -> bool {
+        self.tests.last().is_some_and(TestOutcome::is_passed)
     }
 
     /// Whether the set as a whole is as recorded.

@@ -60,7 +60,7 @@ impl AppHost for SandboxHost {
         if self.signals.take_next().is_some() {
             return Some(Ended::Interrupted);
         }
-        self.sandbox.as_mut()?.exited().map(|status| Ended::Exited(status.to_string()))
+        self.sandbox.as_mut()?.exited().map(Ended::Exited)
     }
 
     fn stop(&mut self) {

@@ -4,6 +4,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -287,10 +289,26 @@ fn nothing_to_run_and_an_app_that_ends_are_failures() {
     assert!(error.message.contains("no test matches `nowhere`: none of 2"), "{error}");
     let mut deaf = Threaded { refuses: true, ..Threaded::new(good) };
     assert_eq!(run_with(&recording(), &mut deaf, Arc::new(NoRules)).err().unwrap().exit, Exit::App);
-    let mut mortal = Threaded { ended: Some(Ended::Exited("exit status 3".into())), ..Threaded::new(good) };
+    let mut mortal = Threaded { ended: Some(Ended::Exited(ExitStatus::from_raw(3 << 8))), ..Threaded::new(good) };
     let run = run_with(&recording(), &mut mortal, Arc::new(NoRules)).unwrap();
-    assert_eq!(failures(&run), ["0002: the app ended (exit status 3)"]);
+    assert_eq!(failures(&run), ["0002: the app ended (exit status: 3)"]);
     assert_eq!(run.exit(), Exit::App);
+}
+
+#[test]
+fn an_app_may_end_after_its_last_response_but_not_crash() {
+    let one = Options { only: Some("/2".into()), ..options() };
+    for (ended, expect) in [
+        (Ended::Exited(ExitStatus::from_raw(0)), Exit::Passed),
+        (Ended::Exited(ExitStatus::from_raw(3 << 8)), Exit::App),
+        (Ended::Exited(ExitStatus::from_raw(11)), Exit::App),
+        (Ended::Interrupted, Exit::Interrupted),
+    ] {
+        let mut host = Threaded { ended: Some(ended.clone()), ..Threaded::new(good) };
+        let run = run_as(&recording(), &mut host, Arc::new(NoRules), &one).unwrap();
+        assert_eq!(failures(&run), [""; 0], "{ended}");
+        assert_eq!(run.exit(), expect, "{ended}");
+    }
 }
 
 #[test]

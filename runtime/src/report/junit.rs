@@ -24,6 +24,11 @@ pub fn junit(run: &Run) -> Result<String, quick_junit::SerializeError> {
         status.set_description(plain(|out| text::set(out, run)));
         suite.add_test_case(TestCase::new("the set as a whole", status));
     }
+    if let Some(ended) = run.ended.as_ref().filter(|_| run.is_last_passed()) {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(format!("stopped after the last test: {ended}"));
+        suite.add_test_case(TestCase::new("the app", status));
+    }
     let notes = plain(|out| text::rules(out, run));
     if !notes.is_empty() {
         suite.set_system_out(notes);

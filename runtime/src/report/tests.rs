@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
 use reel_lang::schema::Direction;
 use reel_lang::value::Value;
 
@@ -79,7 +82,7 @@ fn run() -> Run {
             outcome(2, Reply::Compared(differences), effects),
             strict,
             outcome(4, Reply::Failed("no response came in time".into()), Effects::default()),
-            outcome(5, Reply::NotRun("the app ended (exit status 3)".into()), Effects::default()),
+            outcome(5, Reply::NotRun("the app ended (exit status: 3)".into()), Effects::default()),
         ],
         left_over: vec![Left {
             mock: mock(9),
@@ -91,7 +94,7 @@ fn run() -> Run {
         unmatched: vec![origin("ignore(body.x)")],
         gave_way: vec![(origin("ignore(a)"), origin("within(a, 1)"))],
         secrets: 2,
-        ended: Some(Ended::Exited("exit status 3".into())),
+        ended: Some(Ended::Exited(ExitStatus::from_raw(3 << 8))),
         ..Run::default()
     }
 }
@@ -131,7 +134,7 @@ fn the_text_says_everything_by_name() {
         no response came in time
   -     0005  GET /5
         tests/0005-get.yaml
-        not run: the app ended (exit status 3)
+        not run: the app ended (exit status: 3)
 
 Calls that no test made
   missing call   redis-0009 GET z to 127.0.0.1:6379, of one of the tests 0001, 0002
@@ -143,7 +146,7 @@ warning: no message has what ignore(body.x)  test.rr:1 speaks of
 warning: ignore(a)  test.rr:1 gives way to within(a, 1)  test.rr:1
 
 clock: real
-stopped before the last test was done: the app ended (exit status 3)
+stopped before the last test was done: the app ended (exit status: 3)
 1 passed, 4 failed, and the set as a whole is not as recorded
 ";
     let coloured = text(&run());
@@ -187,6 +190,15 @@ fn what_xml_has_a_meaning_for_is_text_like_any_other() {
     let mut awkward_test = outcome(1, Reply::Compared(differences), effects);
     awkward_test.title = "GET /?a=<b>&c=\"d\"]]>".into();
     agreement::check(&Run { clock: "real".into(), tests: vec![awkward_test], ..Run::default() });
+}
+
+#[test]
+fn an_app_that_crashes_after_the_last_test_is_told() {
+    let ended = Some(Ended::Exited(ExitStatus::from_raw(3 << 8)));
+    let run = Run { tests: vec![outcome(1, Reply::Compared(Vec::new()), Effects::default())], ended, ..Run::default() };
+    let told = "after the last test: the app ended (exit status: 3)";
+    assert!(text(&run).contains(told), "{}", text(&run));
+    assert!(junit(&run).unwrap().contains(told), "{}", junit(&run).unwrap());
 }
 
 #[test]

@@ -169,7 +169,8 @@ fn total(out: &mut Painter, run: &Run) {
     let style = if run.failed() == 0 && run.is_set_clean() { Style::Good } else { Style::Bad };
     out.line().plain(format!("clock: {}", run.clock)).line();
     if let Some(ended) = &run.ended {
-        out.paint(Style::Bad, "stopped").plain(format!(" before the last test was done: {ended}")).line();
+        let when = if run.is_last_passed() { "after the last test" } else { "before the last test was done" };
+        out.paint(Style::Bad, "stopped").plain(format!(" {when}: {ended}")).line();
     }
     out.paint(style, format!("{} passed, {} failed", run.passed(), run.failed()));
     if !run.is_set_clean() {

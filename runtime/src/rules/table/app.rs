@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -120,7 +122,7 @@ impl AppHost for Transcript {
     }
 
     fn ended(&mut self) -> Option<Ended> {
-        self.shared.lock().unwrap().is_ended.then(|| Ended::Exited("exit status 3".into()))
+        self.shared.lock().unwrap().is_ended.then(|| Ended::Exited(ExitStatus::from_raw(3 << 8)))
     }
 
     fn stop(&mut self) {
