@@ -67,7 +67,7 @@ impl Usage {
         self.by_rule.entry(*id).or_insert_with(|| ByRule { origin: origin.clone(), calls: 0, consumed: 0 })
     }
 
-    /// Notes calls outside of any test that were made again, or not at all.
+    /// Notes calls of the background that were made again while no test was running, or not at all.
     pub fn stands_apart(&mut self, calls: u64) {
         self.apart += calls;
     }
@@ -120,7 +120,7 @@ impl Usage {
         self.by_rule.values()
     }
 
-    /// How many calls outside of any test were made again, or not at all.
+    /// How many calls of the background were made again while no test was running, or not at all.
     pub fn apart(&self) -> u64 {
         self.apart
     }

@@ -42,6 +42,8 @@ pub struct Book {
     surveyed: HashSet<Operation>,
     /// The calls of the running test.
     mine: HashSet<usize>,
+    /// Whether a test is running.
+    in_test: bool,
     /// The framed protocols spoken with a server, and whether any other was.
     spoken: HashMap<SocketAddr, Vec<ProtocolId>>,
     /// The opaque runs that a server was sent.
@@ -94,7 +96,7 @@ impl Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
     pub index: usize,
-    /// Whether a rule, or that it belongs to no test, let it answer otherwise than once, in recorded order.
+    /// Whether a rule, or that no test is running, let it answer otherwise than once, in recorded order.
     pub is_strange: bool,
 }
 
@@ -110,6 +112,7 @@ impl Book {
             by_key: BTreeSet::new(),
             surveyed: HashSet::new(),
             mine: HashSet::new(),
+            in_test: false,
             spoken: HashMap::new(),
             runs: HashMap::new(),
             greetings: HashMap::new(),
@@ -175,12 +178,18 @@ impl Book {
     /// Starts a test: its calls may answer from now on.
     pub fn begin(&mut self, test: TestId) {
         let calls = self.calls.clone();
+        self.in_test = true;
         self.mine = calls.effects(test).iter().filter_map(|effect| self.position(effect.call)).collect();
         for effect in calls.effects(test) {
             if let Some(index) = self.position(effect.call) {
                 self.prepare(index);
             }
         }
+    }
+
+    /// Ends a test: what runs in the background may go on.
+    pub fn end(&mut self) {
+        self.in_test = false;
     }
 
     /// Finds out what the rules say of a call.
@@ -306,13 +315,19 @@ impl Book {
         }
     }
 
-    /// Whether a call may answer in the running test.
+    /// Whether a call may answer now: once, but for one of the background while no test is running.
     fn is_eligible(&self, index: usize) -> bool {
+        let is_used = self.account(index).is_used;
         match self.outline(index).map(|outline| outline.scope) {
-            Some(Scope::Startup | Scope::Background) => true,
-            Some(Scope::Test) => !self.account(index).is_used && self.mine.contains(&index),
+            Some(Scope::Startup) => !is_used,
+            Some(Scope::Background) => !is_used || !self.in_test,
+            Some(Scope::Test) => !is_used && self.mine.contains(&index),
             None => false,
         }
+    }
+
+    fn is_of_no_test(&self, index: usize) -> bool {
+        self.outline(index).is_some_and(|outline| outline.scope != Scope::Test)
     }
 
     /// The test's own calls first, then those that may be its own, then those that belong to no test.
@@ -341,7 +356,9 @@ impl Book {
         let indices = self.greetings.get(&server).map_or(&[][..], Vec::as_slice);
         let ending = |index: &usize| self.outline(*index).and_then(|outline| outline.ending);
         let speaks = indices.iter().any(|index| ending(index) != Some(Ending::Refused));
-        let taken = self.first_eligible(indices);
+        // It asks nothing of the server, and how many connections a pool opens is chance: one of no test may be heard again.
+        let again = || indices.iter().copied().find(|index| self.is_of_no_test(*index));
+        let taken = self.first_eligible(indices).or_else(again);
         if let Some(index) = taken {
             self.mark_used(index);
         }

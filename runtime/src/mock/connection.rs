@@ -303,7 +303,8 @@ impl Connection {
         let (request, key) = request.map_or((None, None), |(request, key)| (Some(request), key));
         let title = named.unwrap_or_else(|| "connect".to_owned());
         let how = match (key.is_some_and(|key| mock.book.has(key)), mock.current) {
-            (true, _) => "is in the recording, but not once more for this test",
+            (true, Some(_)) => "is in the recording, but not once more for this test",
+            (true, None) => "is in the recording, but not once more",
             (false, Some(_)) => "is not in the recording of this test",
             (false, None) => "is not in the recording",
         };

@@ -159,6 +159,7 @@ impl Mock {
         self.apart.answered.extend(differing);
         self.apart.unmet.extend(effects.unmet);
         self.current = None;
+        self.book.end();
     }
 
     /// How many calls of the running test are still to come; where none runs, of the start-up.
@@ -178,6 +179,7 @@ impl Mock {
             let missing = self.book.missing(test);
             effects.settle(&mut self.book, missing, self.rules.as_ref());
         }
+        self.book.end();
         effects
     }
 

@@ -69,7 +69,7 @@ pub struct Run {
     pub by_rule: Vec<ByRule>,
     /// Each alias, and whether the app connected to what it speaks of.
     pub aliases: Vec<(String, bool)>,
-    /// How many calls outside of any test were made again, or not at all.
+    /// How many calls of the background were made again while no test was running, or not at all.
     pub loose: u64,
     /// Each `ignore` that gave way to a requirement of the same path.
     pub gave_way: Vec<(Origin, Origin)>,

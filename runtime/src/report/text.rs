@@ -149,7 +149,7 @@ pub(super) fn rules(out: &mut Painter, run: &Run) {
             out.plain(format!("          {alias}")).line();
         }
         if run.loose > 0 {
-            out.plain(format!("  {:>5} × call of no test, made again or not at all", run.loose)).line();
+            out.plain(format!("  {:>5} × call of the background, made again or not at all", run.loose)).line();
         }
     }
     for (alias, _) in run.aliases.iter().filter(|(_, is_used)| !is_used) {

@@ -65,7 +65,8 @@ const LINES: &[(&str, &str)] = &[
     ("zero tests", "Zero tests are a failure of their own."),
     ("app", "An app that does not listen, or ends, is a failure of its own."),
     ("set", "A call of several candidates is made by one of them; what is left over fails the set."),
-    ("start-up", "Calls of the start-up are made, and may be made again."),
+    ("start-up", "Calls of the start-up are made, each once."),
+    ("background", "Calls between tests answer once in a test, and again or not at all while none is running."),
     ("alias", "`--alias`: matching is on the recorded destination, which another address may stand for."),
     ("connection", "Servers that refuse, speak first or were never recorded."),
 ];
