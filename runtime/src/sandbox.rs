@@ -16,7 +16,7 @@ use reel_lang::value::Value;
 use reel_probes::maps::Map;
 use reel_probes::programs;
 use rustix::event::{PollFd, PollFlags, poll};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::app::{App, Home, Output};
 use crate::capture::kernel::trusted;
@@ -128,23 +128,31 @@ impl Sandbox {
     }
 
     fn sleep(&self, signals: &Signals, timeout: Duration) -> Result<(), Failure> {
-        let [interrupt, terminate] = signals.fds();
-        let mut fds: Vec<PollFd<'_>> = [interrupt, terminate, self.app.exit_fd()]
-            .into_iter()
-            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
-            .collect();
-        if let Some(ring) = self.session.ring() {
-            fds.push(PollFd::from_borrowed_fd(ring.as_fd(), PollFlags::IN));
-        }
-        let timeout = timeout.try_into().ok();
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(Failure::new(Exit::Machine, format!("cannot wait for the app: {error}"))),
-        }
+        let ring = self.session.ring().map(AsFd::as_fd);
+        self.wait(signals, ring, timeout)
+            .map_err(|error| Failure::new(Exit::Machine, format!("cannot wait for the app: {error}")))?;
         if let Some(ring) = self.session.ring() {
             let _ = ring.wait(Duration::ZERO);
         }
         Ok(())
+    }
+
+    /// Waits for a signal, the app's end, or that there is something to read.
+    fn wait(&self, signals: &Signals, more: Option<BorrowedFd<'_>>, timeout: Duration) -> rustix::io::Result<()> {
+        let [interrupt, terminate] = signals.fds();
+        let fds = [interrupt, terminate, self.app.exit_fd()].into_iter().chain(more);
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        match poll(&mut fds, timeout.try_into().ok().as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How the app ended, if it does within a time; a signal ends the wait.
+    pub fn exits_within(&mut self, signals: &Signals, timeout: Duration) -> Option<ExitStatus> {
+        // Where the kernel refuses to wait, there is only nothing to wait for.
+        let _ = self.wait(signals, None, timeout);
+        self.exited()
     }
 
     /// The first address on which the app has begun to listen since the last call.

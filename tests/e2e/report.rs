@@ -19,6 +19,27 @@ for case in suite.iter('testcase'):
 ";
 
 #[test]
+fn an_app_that_crashes_after_its_last_response_fails() {
+    if !has("python3") {
+        return;
+    }
+    let (folder, port) = (folder(), free_port().unwrap());
+    let dir = folder.path().join("recording");
+    let dependency = counter(([127, 0, 0, 1], 0));
+    let mut record = reel(["record", "--drive", &client(port), "-o"]);
+    Ran::of(with_plain(record.arg(&dir), port, dependency)).exits(0);
+    for (end, code, says) in [
+        ("0", 0, "1 passed, 0 failed"),
+        ("3", 5, "stopped after the last test: the app ended (exit status: 3)"),
+        ("SIGSEGV", 5, "stopped after the last test: the app ended (signal: 11 (SIGSEGV)"),
+    ] {
+        let mut replay = reel(["replay"]);
+        let ran = Ran::of(with_plain(replay.arg(&dir), port, dependency).env("END", end));
+        ran.exits(code).prints(says);
+    }
+}
+
+#[test]
 fn the_same_recording_gives_the_same_report_and_an_xml_that_others_read() {
     if !has("python3") {
         return;

@@ -18,6 +18,9 @@ use crate::mock::{Aliases, Book, Effects, LeftOver, Mock};
 use crate::recording::{Error, Owner, Recording, Test, TestOutline, secrets, wire_bytes};
 use crate::rules::{Rules, Unmet, View};
 
+/// How long the app is watched after its last test: a crash that its last request caused is seen then.
+const AFTERMATH: Duration = Duration::from_millis(100);
+
 /// How a replay is run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -136,7 +139,7 @@ impl Session<'_> {
                 None => self.test(test)?,
             };
             if run.ended.is_none() {
-                run.ended = host.ended();
+                run.ended = host.ended(Duration::ZERO);
             }
             watch.done(&outcome);
             run.tests.push(outcome);
@@ -145,7 +148,7 @@ impl Session<'_> {
         // What the start-up still owes.
         self.server.with(Mock::no_test)?;
         self.server.settle(self.options.settle_at_most)?;
-        run.ended = run.ended.or_else(|| host.ended());
+        run.ended = run.ended.or_else(|| host.ended(AFTERMATH));
         // An app that is done after its last response is not at fault; one that crashes there is.
         if run.is_last_passed() && run.ended.as_ref().is_some_and(Ended::is_success) {
             run.ended = None;

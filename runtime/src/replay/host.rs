@@ -45,8 +45,8 @@ pub trait AppHost {
     /// The app did not start, ended, or did not listen in time; this machine cannot do it.
     fn start(&mut self, mock: &[SocketAddr], wanted: &[u16], at_most: Duration) -> Result<Vec<SocketAddr>, Failure>;
 
-    /// What ended the run before its time, if anything did.
-    fn ended(&mut self) -> Option<Ended>;
+    /// What ended the run before its time, if anything did, or does within this time.
+    fn ended(&mut self, at_most: Duration) -> Option<Ended>;
 
     /// Stops the app.
     fn stop(&mut self);

@@ -56,11 +56,12 @@ impl AppHost for SandboxHost {
         Ok(listening)
     }
 
-    fn ended(&mut self) -> Option<Ended> {
+    fn ended(&mut self, at_most: Duration) -> Option<Ended> {
+        let status = self.sandbox.as_mut()?.exits_within(&self.signals, at_most);
         if self.signals.take_next().is_some() {
             return Some(Ended::Interrupted);
         }
-        self.sandbox.as_mut()?.exited().map(Ended::Exited)
+        status.map(Ended::Exited)
     }
 
     fn stop(&mut self) {

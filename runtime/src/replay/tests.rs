@@ -63,7 +63,7 @@ impl AppHost for Threaded {
         Ok(vec![at])
     }
 
-    fn ended(&mut self) -> Option<Ended> {
+    fn ended(&mut self, _: Duration) -> Option<Ended> {
         self.ended.clone()
     }
 
@@ -332,7 +332,7 @@ fn a_response_that_never_comes_is_waited_for_no_longer_than_said() {
         fn start(&mut self, _: &[SocketAddr], _: &[u16], _: Duration) -> Result<Vec<SocketAddr>, Failure> {
             Ok(vec![self.0.local_addr().unwrap()])
         }
-        fn ended(&mut self) -> Option<Ended> {
+        fn ended(&mut self, _: Duration) -> Option<Ended> {
             None
         }
         fn stop(&mut self) {}

@@ -1,7 +1,8 @@
 """A service of the standard library alone, for the tests that need an odd one. PORT and DEPENDENCY (host:port) come from the environment.
 
 GET /ping asks the dependency once, or TIMES times, for one more hit, and answers with the peer's address and the reply. STALL=1 makes it
-say `stalled` on standard output instead, and call the dependency for as long as it lives. BIND is where it listens.
+say `stalled` on standard output instead, and call the dependency for as long as it lives. END=STATUS or
+END=SIGSEGV ends it so after its first answer. BIND is where it listens.
 """
 
 import http.server
@@ -46,6 +47,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        end = os.environ.get("END")
+        if end == "SIGSEGV":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        elif end:
+            os._exit(int(end))
 
     def log_message(self, *_):
         pass

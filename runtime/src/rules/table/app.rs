@@ -121,7 +121,7 @@ impl AppHost for Transcript {
         Ok(vec![at])
     }
 
-    fn ended(&mut self) -> Option<Ended> {
+    fn ended(&mut self, _: Duration) -> Option<Ended> {
         self.shared.lock().unwrap().is_ended.then(|| Ended::Exited(ExitStatus::from_raw(3 << 8)))
     }
 
