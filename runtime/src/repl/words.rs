@@ -67,7 +67,7 @@ impl Words {
     }
 
     fn argument(&self, verb: Verb, before: &str) -> (usize, Vec<String>) {
-        let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let start = word_start(before, |c| !c.is_whitespace());
         let word = &before[start..];
         let all = match verb {
             Verb::Load | Verb::Save => files(word),
@@ -90,7 +90,7 @@ impl Words {
         let is_header = !clause.contains('{') && !clause.contains('/');
         let is_word =
             |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '@') || is_header && matches!(c, ':' | '-' | '*');
-        let start = before.rfind(|c| !is_word(c)).map_or(0, |at| at + 1);
+        let start = word_start(before, is_word);
         let word = &before[start..];
         let all = if word.starts_with('@') {
             let written = before.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '@' | '_'));
@@ -120,6 +120,11 @@ impl Words {
     fn tracepoints(&self) -> &[String] {
         self.tracepoints.get_or_init(|| probes::tracepoints().unwrap_or_default())
     }
+}
+
+/// Where the word at the end of a text begins, whatever character stands before it.
+fn word_start(before: &str, is_word: impl Fn(char) -> bool) -> usize {
+    before.trim_end_matches(is_word).len()
 }
 
 fn commands() -> Vec<String> {
@@ -193,6 +198,15 @@ mod tests {
         check(":load Car", ":load Cargo.toml");
         check(":load src/re", ":load src/repl/");
         check(":plan http:in:exchange /late", ":plan http:in:exchange /latency");
+    }
+
+    #[test]
+    fn a_word_may_follow_any_character() {
+        check("begin { printf(\"é\"); prin", "begin { printf(\"é\"); printf");
+        check("begin { printf(\"éprin", "begin { printf(\"éprintf");
+        check(":print\u{3000}@", ":print\u{3000}@ticks");
+        let words = Words::default();
+        assert_eq!(words.candidates("begin { printf(\"é", 17), (17, Vec::new()));
     }
 
     #[test]
