@@ -95,6 +95,7 @@ pub fn run(args: Args) -> Outcome {
     let machine = Machine::default();
     let (program, warnings) =
         compile::front(&sources, &ids, &machine, &options).map_err(|faults| faults.failure(&sources))?;
+    compile::no_rules(&program)?;
     if args.list {
         return print(&names(&program));
     }

@@ -50,6 +50,18 @@ pub fn front(
     }
 }
 
+/// Refuses rules where no recording is made or replayed: nothing would obey them.
+///
+/// # Errors
+/// The program has a rule.
+pub fn no_rules(program: &hir::Program) -> Result<(), Failure> {
+    if program.clauses.iter().any(|clause| matches!(clause.header, hir::Header::Rule(_))) {
+        return Err(Failure::new(Exit::Usage, "rules do nothing here: they speak of recording and replay")
+            .remedy("put them into a file, and give it to `reel record -r` or `reel replay -r`"));
+    }
+    Ok(())
+}
+
 /// The kernel half of a program, ready to load.
 #[derive(Debug)]
 pub struct Kernel {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use reel_compiler::{bpf, plan};
 use reel_lang::ast::{self, Item};
 use reel_lang::check::Options;
-use reel_lang::hir::{self, Header};
+use reel_lang::hir;
 use reel_lang::parse;
 use reel_lang::span::{FileId, SourceMap};
 
@@ -16,7 +16,7 @@ use super::query::Compiled;
 use crate::engine::compile::{self, Faults};
 use crate::engine::environment::Machine;
 use crate::engine::messages::Messages;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 
 /// What stays from one input to the next.
 pub struct Definitions {
@@ -109,10 +109,7 @@ impl Definitions {
             compile::front(&sources, &all, &machine, &options).map_err(|faults| faults.failure(&sources))?;
         compile::eprint_all(&warnings, &sources);
         program.clauses.retain(|clause| files.contains(&clause.span.file));
-        if program.clauses.iter().any(|clause| matches!(clause.header, Header::Rule(_))) {
-            return Err(Failure::new(Exit::Usage, "rules do nothing here: they speak of recording and replay")
-                .remedy("put them into a file, and give it to `reel record -r` or `reel replay -r`"));
-        }
+        compile::no_rules(&program)?;
         Ok(Checked { sources, machine, program })
     }
 }
