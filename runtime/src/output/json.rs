@@ -24,7 +24,7 @@ pub fn attached(count: usize) -> String {
 }
 
 /// A line with a space after each colon and comma, but for the commas of tuples.
-fn spaced(line: &Json) -> String {
+fn spaced(line: &impl Serialize) -> String {
     let mut out = Vec::new();
     // Neither a value of ours nor a vector can refuse.
     let _ = line.serialize(&mut Serializer::with_formatter(&mut out, Spaced::default()));
@@ -93,12 +93,39 @@ pub fn map(table: &Table<'_>, names: &dyn Names) -> String {
         _ => "map",
     };
     let cells = if table.keys.is_empty() {
-        table.entries.first().map_or(Json::Null, |entry| cell(table, entry, names))
+        // A map without keys that holds nothing is nothing, as in text.
+        let Some(entry) = table.entries.first() else { return String::new() };
+        Cells::One(cell(table, entry, names))
     } else {
         let keyed = |entry: &Entry| (table.key_text(entry, ",", names), cell(table, entry, names));
-        Json::Object(table.entries.iter().map(keyed).collect())
+        Cells::Keyed(Pairs(table.entries.iter().map(keyed).collect()))
     };
-    line(kind, Json::Object(Map::from_iter([(table.name.to_owned(), cells)])))
+    spaced(&MapLine { kind, data: Pairs(vec![(table.name.to_owned(), cells)]) })
+}
+
+/// The line of a map.
+#[derive(Serialize)]
+struct MapLine {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    data: Pairs<Cells>,
+}
+
+/// What a map holds.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Cells {
+    One(Json),
+    Keyed(Pairs<Json>),
+}
+
+/// An object that has every member, also where names coincide: keys that are joined may read the same.
+struct Pairs<T>(Vec<(String, T)>);
+
+impl<T: Serialize> Serialize for Pairs<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 fn cell(table: &Table<'_>, entry: &Entry, names: &dyn Names) -> Json {
@@ -146,6 +173,23 @@ mod tests {
         let keys = [Ty::Str, Ty::Int(reel_lang::ty::IntTy::I64)];
         let table = Table { name: "@", keys: &keys, value: &Ty::Agg(Agg::Count), entries };
         assert_eq!(map(&table, &NoNames), "{\"type\": \"map\", \"data\": {\"@\": {\"a,1\": 3}}}\n");
+    }
+
+    #[test]
+    fn keys_that_read_the_same_are_all_there() {
+        let entry = |a: &str, b: &str, n| Entry {
+            key: vec![Value::from(a), Value::from(b)],
+            cell: Cell::Agg(AggValue::Unsigned(n)),
+        };
+        let entries = vec![entry("a,b", "c", 1), entry("a", "b,c", 2)];
+        let table = Table { name: "@", keys: &[Ty::Str, Ty::Str], value: &Ty::Agg(Agg::Count), entries };
+        assert_eq!(map(&table, &NoNames), "{\"type\": \"map\", \"data\": {\"@\": {\"a,b,c\": 1, \"a,b,c\": 2}}}\n");
+    }
+
+    #[test]
+    fn a_map_without_keys_that_holds_nothing_is_nothing() {
+        let table = Table { name: "@a", keys: &[], value: &Ty::Agg(Agg::Count), entries: Vec::new() };
+        assert_eq!(map(&table, &NoNames), "");
     }
 
     #[test]
