@@ -49,12 +49,27 @@ pub struct Collector {
     conversations: Conversations,
     collected: Collected,
     len_bytes: usize,
+    /// When the app was told to end.
+    over_ns: Option<u64>,
+    /// Connections that were open then: that the app closed them says nothing of its answers.
+    cut: HashSet<ConnId>,
 }
 
 impl Collector {
     /// Starts with no connection.
     pub fn new(config: Arc<Config>) -> Self {
-        Collector { conversations: Conversations::new(config), collected: Collected::default(), len_bytes: 0 }
+        Collector {
+            conversations: Conversations::new(config),
+            collected: Collected::default(),
+            len_bytes: 0,
+            over_ns: None,
+            cut: HashSet::new(),
+        }
+    }
+
+    /// The app is told to end now: requests that are open stay so in the recording.
+    pub fn over(&mut self, now_ns: u64) {
+        self.over_ns = Some(now_ns);
     }
 
     /// The first address on which the app listens.
@@ -131,7 +146,10 @@ impl Sink for Collector {
         self.keep();
     }
 
-    fn closed(&mut self, conn: ConnId, side: Side, _: Moment) {
+    fn closed(&mut self, conn: ConnId, side: Side, moment: Moment) {
+        if side == Side::Response && self.over_ns.is_some_and(|over_ns| moment.time_ns >= over_ns) {
+            self.cut.insert(conn);
+        }
         self.conversations.closed(conn, side);
         self.keep();
     }
@@ -141,7 +159,8 @@ impl Sink for Collector {
         self.keep();
         let last = self.collected.exchanges.iter_mut().rev().find(|captured| captured.conn == conn);
         if let Some(last) = last {
-            last.closed_by_server = first == Some(Side::Response);
+            let is_cut = self.cut.remove(&conn) && last.ends.direction == Direction::In;
+            last.closed_by_server = first == Some(Side::Response) && !is_cut;
         }
     }
 
@@ -169,6 +188,22 @@ mod tests {
         };
         let ends = Ends { direction, server: at(server_port), client: at(client_port) };
         Captured { conn: ConnId(conn), ends, exchange, closed_by_server: false }
+    }
+
+    #[test]
+    fn an_app_that_is_told_to_end_closes_nothing_by_itself() {
+        let at = |time_ns| Moment { time_ns, task: crate::capture::connections::NOBODY };
+        // When the server's side was closed, and whether the exchange tells of it; the app was told to end at 100.
+        for (direction, closed_ns, expect) in
+            [(Direction::In, 99, true), (Direction::In, 100, false), (Direction::Out, 100, true)]
+        {
+            let mut collector = Collector::new(Arc::default());
+            collector.collected.exchanges.push(captured(0, direction, 40_000, 8080));
+            collector.over(100);
+            collector.closed(ConnId(0), Side::Response, at(closed_ns));
+            collector.ended(ConnId(0), Some(Side::Response), at(200));
+            assert_eq!(collector.collected.exchanges[0].closed_by_server, expect, "{direction:?} {closed_ns}");
+        }
     }
 
     #[test]

@@ -227,6 +227,7 @@ impl Session<'_> {
 
     /// Ends the app and the driver, and takes every event that is left.
     fn close(mut self, reason: &Reason, state: &mut State) -> Result<Option<ExitStatus>, Failure> {
+        state.collector.over(monotonic_ns());
         if let Some(driver) = &mut self.driver
             && matches!(reason, Reason::Signal(_) | Reason::AppEnded | Reason::Full(_))
         {
@@ -275,9 +276,8 @@ struct State {
 
 impl State {
     fn new() -> State {
-        let now = clock_gettime(ClockId::Monotonic);
         State {
-            start_ns: now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned(),
+            start_ns: monotonic_ns(),
             connections: Connections::default(),
             collector: Collector::new(Arc::new(Config::default())),
             comms: HashMap::new(),
@@ -315,6 +315,12 @@ impl State {
     fn finish(self) -> (super::collector::Collected, crate::capture::connections::Totals, HashMap<u32, String>) {
         (self.collector.finish(), self.connections.totals(), self.comms)
     }
+}
+
+/// The clock of the kernel's events.
+fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
 fn remember(comms: &mut HashMap<u32, String>, task: Task) {
