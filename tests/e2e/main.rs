@@ -21,4 +21,5 @@ mod sources;
 mod support;
 mod tools;
 mod tracing;
+mod unanswered;
 mod ways;
