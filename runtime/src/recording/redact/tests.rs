@@ -5,6 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use bytes::Bytes;
 use reel_lang::schema::{Direction, Side};
 
 use super::*;
