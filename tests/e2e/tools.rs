@@ -1,33 +1,57 @@
-//! The tools that come with reel, on real traffic whose answers are known: what each must show, and what it must not.
+//! The tools that come with reel, on traffic whose answers are known: what each must show, and what it must not. Where times
+//! decide, it is a recording with times that are known as well.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
+use reel::recording::{About, Circumstance, Closing, Scope, Writer};
+use reel_lang::schema::Direction;
 use reel_probes::doctor::Capability;
+use reel_tests::large::exchange;
 
-use super::support::{Ran, has, reel};
+use super::support::{Ran, folder, has, reel};
 
-/// How slow a slow answer is.
-const SLOW: Duration = Duration::from_millis(40);
+/// Runs a tool over a recording of a service: three requests of 10, 30 and 40 ms, and two commands to its store of 10 and 40 ms.
+#[track_caller]
+fn over_recording(words: &[&str]) -> Ran {
+    let folder = folder();
+    let dir = folder.path().join("recording");
+    let mut writer = Writer::create(&dir, About::default()).unwrap();
+    let at = |at_ms: u64, latency_ms: u64| Circumstance {
+        at_ns: at_ms * 1_000_000,
+        latency_ns: Some(latency_ms * 1_000_000),
+        peer: Some(([127, 0, 0, 1], 40_000).into()),
+        ..Circumstance::default()
+    };
+    for (at_ms, latency_ms, command, reply) in [(1100, 10, "GET", "$2\r\n12\r\n"), (1200, 40, "DEL", ":1\r\n")] {
+        let command = format!("*2\r\n$3\r\n{command}\r\n$3\r\ntea\r\n");
+        let call = exchange("redis", Direction::Out, 6379, &command, reply).unwrap();
+        writer.add_mock(Scope::Test, None, call, Vec::new(), at(at_ms, latency_ms)).unwrap();
+    }
+    for (at_ms, latency_ms, path) in [(1000, 10, "/fast/7"), (2000, 30, "/orders/1001"), (3000, 40, "/orders/1002")] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: shop\r\n\r\n");
+        let answer = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+        let test = exchange("http", Direction::In, 8080, &request, answer).unwrap();
+        writer.add_test(test, Vec::new(), Vec::new(), at(at_ms, latency_ms)).unwrap();
+    }
+    writer.finish(Closing::default()).unwrap();
+    let words = ["tool", "-q"].iter().chain(words).copied().chain(["--from", dir.to_str().unwrap()]);
+    Ran::of(&mut reel(words)).exits(0)
+}
 
-/// A server that takes one request a connection, which ends with `end`, and answers a text a connection; the second one slowly.
+/// A server that takes one request a connection, which ends with `end`, and answers a text a connection.
 fn server(end: &'static [u8], answers: [&'static str; 2]) -> (u16, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let thread = std::thread::spawn(move || {
-        for (index, answer) in answers.into_iter().enumerate() {
+        for answer in answers {
             let (mut client, _) = listener.accept().unwrap();
             let mut request = Vec::new();
             while !request.ends_with(end) {
                 let mut byte = [0];
                 client.read_exact(&mut byte).unwrap();
                 request.extend(byte);
-            }
-            if index == 1 {
-                // What the tool must see: the test itself waits for nothing.
-                std::thread::sleep(SLOW);
             }
             client.write_all(answer.as_bytes()).unwrap();
         }
@@ -72,11 +96,11 @@ fn redis(words: &[&str]) -> Option<Ran> {
 
 #[test]
 fn httpslow_shows_what_is_slower_than_it_was_told() {
-    let Some(ran) = http(&["httpslow", "20"]) else { return };
-    assert!(!ran.out.contains("/fast/7"), "{}", ran.out);
-    ran.prints(" out GET     /slow/8 ").prints(" 503\n");
-    let Some(ran) = http(&["httpslow", "60000"]) else { return };
-    assert_eq!(ran.out.trim(), "");
+    let line = |latency: &str, path: &str| format!("{latency:<10} in  GET     {path:<40} 503\n");
+    let both = line("30ms", "/orders/1001") + &line("40ms", "/orders/1002");
+    assert_eq!(over_recording(&["httpslow"]).out.trim_start(), both, "10 ms is the limit, and not above it");
+    assert_eq!(over_recording(&["httpslow", "35"]).out.trim_start(), line("40ms", "/orders/1002"));
+    assert_eq!(over_recording(&["httpslow", "40"]).out.trim(), "");
 }
 
 #[test]
@@ -102,9 +126,10 @@ fn apilat_has_what_comes_in_alone() {
 
 #[test]
 fn redisslow_shows_what_is_slower_than_it_was_told() {
-    let Some(ran) = redis(&["redisslow", "20"]) else { return };
-    assert!(!ran.out.contains("GET"), "{}", ran.out);
-    ran.prints(" DEL          tea\n");
+    let slow = format!("{:<10} {:<12} tea\n", "40ms", "DEL");
+    assert_eq!(over_recording(&["redisslow"]).out.trim_start(), slow);
+    assert_eq!(over_recording(&["redisslow", "40"]).out.trim(), "");
+    over_recording(&["redisslow", "5"]).prints(&format!("{:<10} {:<12} tea\n", "10ms", "GET")).prints(&slow);
 }
 
 #[test]

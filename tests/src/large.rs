@@ -40,7 +40,8 @@ fn text(number: u32, len_bytes: usize) -> String {
     text
 }
 
-fn exchange(protocol: &str, direction: Direction, port: u16, request: &str, response: &str) -> Result<Exchange> {
+/// An exchange with a server on a port of the loopback interface, of what is sent and what is answered.
+pub fn exchange(protocol: &str, direction: Direction, port: u16, request: &str, response: &str) -> Result<Exchange> {
     let protocol = reel_protocols::by_name(protocol).context("a protocol")?;
     let mut codec = protocol.codec();
     let mut decode = |side, bytes: &str| match codec.frame(side, bytes.as_bytes(), Rest::Open, Demand::ALL)? {
