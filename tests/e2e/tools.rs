@@ -119,7 +119,11 @@ fn httptop_counts_by_route() {
 }
 
 #[test]
-fn apilat_has_what_comes_in_alone() {
+fn apilat_counts_what_comes_in_by_route() {
+    over_recording(&["apilat"])
+        .prints("@summary_us[GET, /fast/:id]: count 1, average 10000, total 10000\n")
+        .prints("@summary_us[GET, /orders/:id]: count 2, average 35000, total 70000\n")
+        .prints("@latency_us[GET, /orders/:id]: \n[16K, 32K)              1 |@");
     let Some(ran) = http(&["apilat"]) else { return };
     assert_eq!(ran.out.trim(), "", "the client is no service");
 }
