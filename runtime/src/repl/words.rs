@@ -86,8 +86,7 @@ impl Words {
 
     /// Within a program: a header until a brace or a predicate is open, else an expression.
     fn program(&self, before: &str) -> (usize, Vec<String>) {
-        let clause = before.rsplit('}').next().unwrap_or(before);
-        let is_header = !clause.contains('{') && !clause.contains('/');
+        let (clause, is_header) = last_clause(before);
         let is_word =
             |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '@') || is_header && matches!(c, ':' | '-' | '*');
         let start = word_start(before, is_word);
@@ -120,6 +119,27 @@ impl Words {
     fn tracepoints(&self) -> &[String] {
         self.tracepoints.get_or_init(|| probes::tracepoints().unwrap_or_default())
     }
+}
+
+/// The last clause of a program, and whether its header is still being written. Braces in strings are text.
+fn last_clause(before: &str) -> (&str, bool) {
+    let (mut start, mut depth, mut is_header) = (0, 0usize, true);
+    let mut chars = before.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => while chars.next().is_some_and(|(_, c)| c != '"' && (c != '\\' || chars.next().is_some())) {},
+            '{' => (depth, is_header) = (depth + 1, false),
+            '/' => is_header = false,
+            '}' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    (start, is_header) = (at + 1, true);
+                }
+            }
+            _ => {}
+        }
+    }
+    (&before[start..], is_header)
 }
 
 /// Where the word at the end of a text begins, whatever character stands before it.
@@ -198,6 +218,15 @@ mod tests {
         check(":load Car", ":load Cargo.toml");
         check(":load src/re", ":load src/repl/");
         check(":plan http:in:exchange /late", ":plan http:in:exchange /latency");
+    }
+
+    #[test]
+    fn a_block_within_a_clause_does_not_end_it() {
+        check("http:exchange { if (status > 1) { } @[meth", "http:exchange { if (status > 1) { } @[method");
+        check("http:exchange { if (status > 1) { @[meth", "http:exchange { if (status > 1) { @[method");
+        check("http:exchange { printf(\"\\\"}}\"); @[meth", "http:exchange { printf(\"\\\"}}\"); @[method");
+        check("begin { if (1) { } } http:ex", "begin { if (1) { } } http:exchange");
+        check("begin { if (1) { } } http:exchange { lat", "begin { if (1) { } } http:exchange { latency");
     }
 
     #[test]
