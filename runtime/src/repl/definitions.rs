@@ -1,7 +1,7 @@
 //! Definitions that last for the session, and programs that are compiled with them.
 //!
-//! An input without a clause is definitions: macros, noise classes, map declarations, structs, `#define`s. It is kept if it is
-//! right together with what was kept before; one that defines the same names anew takes the place of the old one.
+//! An input without a clause is definitions: macros, noise classes, map declarations, `#define`s. They are kept if they are
+//! right together with what was kept before; each takes the place of an old one of its name.
 
 use std::collections::BTreeSet;
 
@@ -62,7 +62,7 @@ impl Definitions {
         if program.clauses.is_empty() {
             if is_definition(text) {
                 self.kept = kept;
-                self.kept.push(text.trim().to_owned());
+                self.kept.extend(each(text).map(str::to_owned));
             }
             return Ok(Entered::Kept);
         }
@@ -136,6 +136,24 @@ fn defined(text: &str) -> BTreeSet<String> {
     program.items.iter().filter_map(item).chain(defines).collect()
 }
 
+/// The definitions of a text, one by one; what stands before the first is part of it.
+fn each(text: &str) -> impl Iterator<Item = &str> {
+    let program = parsed(text);
+    let items = program.items.iter().map(|item| item.span().start as usize);
+    // A define's span begins with its name.
+    let hash = |at: usize| text.get(..at).and_then(|before| before.rfind('#')).unwrap_or(at);
+    let defines = program.defines.iter().map(|define| hash(define.span.start as usize));
+    let mut starts: Vec<usize> = items.chain(defines).collect();
+    starts.sort_unstable();
+    let last = starts.last().map(|_| text.len());
+    let mut from = 0;
+    starts
+        .into_iter()
+        .skip(1)
+        .chain(last)
+        .map(move |end| text.get(std::mem::replace(&mut from, end)..end).unwrap_or_default().trim())
+}
+
 fn is_definition(text: &str) -> bool {
     let program = parsed(text);
     !program.items.is_empty() || !program.defines.is_empty() || !program.c_defs.is_empty()
@@ -161,6 +179,21 @@ mod tests {
         assert!(enter(&mut definitions, "macro twice(x) { x + x }").unwrap());
         assert!(enter(&mut definitions, "noise order(s) = s =~ \"^ORD-\";").unwrap());
         assert_eq!(definitions.texts(), ["macro twice(x) { x + x }", "noise order(s) = s =~ \"^ORD-\";"]);
+    }
+
+    #[test]
+    fn each_definition_of_an_input_can_be_replaced() {
+        let mut definitions = Definitions::new(false);
+        let three = "// Three.\nmacro one() { 1 } macro two() { 2 }\n#define THREE 3\nnoise n(s) = s =~ \"^N\"; let @m = hash(4);";
+        assert!(enter(&mut definitions, three).unwrap());
+        let texts = ["// Three.\nmacro one() { 1 }", "macro two() { 2 }", "#define THREE 3"];
+        assert_eq!(definitions.texts()[..3], texts);
+        assert_eq!(definitions.texts()[3..], ["noise n(s) = s =~ \"^N\";", "let @m = hash(4);"]);
+        assert!(enter(&mut definitions, "macro two() { 22 }").unwrap());
+        assert!(enter(&mut definitions, "#define THREE 33").unwrap());
+        assert!(enter(&mut definitions, "let @m = hash(8);").unwrap());
+        assert_eq!(definitions.texts()[..2], ["// Three.\nmacro one() { 1 }", "noise n(s) = s =~ \"^N\";"]);
+        assert_eq!(definitions.texts()[2..], ["macro two() { 22 }", "#define THREE 33", "let @m = hash(8);"]);
     }
 
     #[test]
