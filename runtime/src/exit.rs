@@ -49,6 +49,15 @@ impl Exit {
     pub fn worst(causes: &[Exit]) -> Exit {
         Exit::PRECEDENCE.into_iter().find(|exit| causes.contains(exit)).unwrap_or(Exit::Passed)
     }
+
+    /// Of two ends, the earlier first, the one to give: a cause, else the first code of a script's own that is not 0.
+    pub fn or_worse(self, later: Exit) -> Exit {
+        match Exit::worst(&[self, later]) {
+            Exit::Passed if self.code() == 0 => later,
+            Exit::Passed => self,
+            worst => worst,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -97,5 +106,7 @@ mod tests {
         assert_eq!(Exit::worst(&[]), Exit::Passed);
         assert_eq!(Exit::worst(&[Exit::TestFailed, Exit::Recording]), Exit::Recording);
         assert_eq!(Exit::worst(&[Exit::TestFailed, Exit::App, Exit::Machine, Exit::Usage]), Exit::Usage);
+        assert_eq!(Exit::Code(3).or_worse(Exit::Usage), Exit::Usage);
+        assert_eq!(Exit::Passed.or_worse(Exit::Code(3)).or_worse(Exit::Code(4)).or_worse(Exit::Passed), Exit::Code(3));
     }
 }

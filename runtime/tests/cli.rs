@@ -153,3 +153,19 @@ fn doctor_answers_for_people_and_for_machines() {
         assert_eq!(lines.status.code(), Some(3));
     }
 }
+
+#[test]
+fn what_a_script_complains_of_goes_to_standard_error_with_its_place() {
+    if !reel_probes::doctor::Capability::RawTracepoint.needs() {
+        return;
+    }
+    let script = "begin { printf(\"fine\\n\"); errorf(\"bad %d\\n\", 1); warnf(\"odd %d\\n\", 2); }";
+    let run = |options: &[&str]| {
+        let output = reel(Path::new("."), &[&["-q", "-e", script], options].concat());
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let complaints = "ERROR: <arg>:1:27: bad 1\nWARNING: <arg>:1:50: odd 2\n";
+    assert_eq!(run(&[]), ("fine\n".to_owned(), complaints.to_owned()));
+    let (out, err) = run(&["-f", "json"]);
+    assert!(out.contains("{\"type\": \"errorf\", \"data\": \"bad 1\\n\"}") && err.is_empty(), "{out}{err}");
+}

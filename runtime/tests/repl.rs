@@ -31,7 +31,7 @@ fn a_pipe_is_read_input_by_input() {
          interval:ms:10 { @n = count(); exit(); }\n:wait\n:print @n\n:quit\nbegin { print(99); }\n",
     );
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert_eq!(output.status.code(), Some(2), "two inputs are wrong: {err}");
     let numbers: Vec<&str> = out.lines().filter(|line| line.parse::<u32>().is_ok()).collect();
     assert_eq!(numbers, ["42"], "what is wrong runs nothing, and nothing runs after :quit:\n{out}");
     let rest: Vec<&str> = out.lines().skip(1).filter(|line| !line.is_empty()).collect();
@@ -39,6 +39,19 @@ fn a_pipe_is_read_input_by_input() {
     for part in ["unknown name `nope`", "prompt:1:15", "there is no command `:halp`", "`:help` lists what there is"] {
         assert!(err.contains(part), "{part} is missing in\n{err}");
     }
+}
+
+#[test]
+fn a_pipe_ends_as_the_worst_of_its_inputs_did() {
+    if !Capability::RawTracepoint.needs() {
+        return;
+    }
+    let code = |input: &str| piped(input).status.code();
+    assert_eq!(code("begin { nope(); }\nbegin { exit(); }\n"), Some(2));
+    assert_eq!(code("begin { exit(3); }\nbegin { }\n"), Some(3));
+    assert_eq!(code("interval:ms:10 { exit(4); }\n"), Some(4), "what is waited for counts");
+    assert_eq!(code("interval:s:100 { }\nend { exit(5); }\n:quit\n"), Some(5));
+    assert_eq!(code("begin { exit(); }\n:quit\n"), Some(0));
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod recording;
 mod timers;
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{self, Write};
 
 use reel_lang::diagnostic::Diagnostics;
 use reel_lang::hir;
@@ -76,8 +76,8 @@ pub fn run(request: Request<'_>, past: &mut dyn Past) -> Result<Exit, Failure> {
     let clock = past.clock();
     messages.set_clock(clock);
     let names = ProgramNames::new(Vec::new());
-    let printer = Printer::new(request.out, request.format, Box::new(names));
-    let screen = Screen::new(printer, request.program, &[], messages.outputs());
+    let printer = Printer::new(request.out, Box::new(io::stderr()), request.format, Box::new(names));
+    let screen = Screen::new(printer, request.program, request.sources, &[], messages.outputs());
     let timers = Timers::new(&messages, clock.start_ns);
     let count = messages.count();
     let mut run = Run { messages, screen, timers, clock };

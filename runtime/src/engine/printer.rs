@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use reel_compiler::ir::{Output, OutputKind};
 use reel_lang::hir::MapId;
+use reel_lang::span::SourceMap;
 use reel_lang::ty::Ty;
 use reel_lang::value::Value;
 
@@ -28,6 +29,8 @@ pub enum Effect {
 /// Writes output.
 pub struct Printer {
     out: Box<dyn Write>,
+    /// Where `errorf` and `warnf` go in text.
+    errors: Box<dyn Write>,
     format: Format,
     names: Box<dyn Names>,
     /// The messages' time, where that is not now.
@@ -41,21 +44,24 @@ pub struct Printer {
 pub struct Outputs {
     outputs: Vec<Output>,
     formats: Vec<Vec<Piece>>,
+    /// Where each is written.
+    places: Vec<String>,
 }
 
 impl Outputs {
     /// Cuts every format string.
-    pub fn of(outputs: &[Output]) -> Self {
+    pub fn of(outputs: &[Output], sources: &SourceMap) -> Self {
         let formats =
             outputs.iter().map(|output| format_of(&output.kind).map_or_else(Vec::new, printf::parse)).collect();
-        Outputs { outputs: outputs.to_vec(), formats }
+        let places = outputs.iter().map(|output| sources.place(output.span)).collect();
+        Outputs { outputs: outputs.to_vec(), formats, places }
     }
 }
 
 impl Printer {
     /// Prints in a format.
-    pub fn new(out: Box<dyn Write>, format: Format, names: Box<dyn Names>) -> Self {
-        Printer { out, format, names, clock: None, columns: usize::MAX, frame: None }
+    pub fn new(out: Box<dyn Write>, errors: Box<dyn Write>, format: Format, names: Box<dyn Names>) -> Self {
+        Printer { out, errors, format, names, clock: None, columns: usize::MAX, frame: None }
     }
 
     /// Sets the time that `time()` prints: that of messages of the past.
@@ -92,6 +98,7 @@ impl Printer {
     pub fn emit(&mut self, outputs: &Outputs, index: usize, args: Vec<Value>) -> io::Result<Effect> {
         let Some(output) = outputs.outputs.get(index) else { return Ok(Effect::None) };
         let pieces = outputs.formats.get(index).map_or(&[][..], Vec::as_slice);
+        let place = outputs.places.get(index).map_or("", String::as_str);
         let typed = |args: Vec<Value>| output.args.iter().map(|arg| arg.ty.clone()).zip(args).collect::<Vec<_>>();
         match &output.kind {
             OutputKind::Exit => return Ok(Effect::Exit(args.first().and_then(Value::as_int).unwrap_or(0) as u8)),
@@ -110,9 +117,12 @@ impl Printer {
                 };
                 self.tagged("time", &text)?;
             }
-            OutputKind::Printf(_) => self.formatted("printf", pieces, &typed(args))?,
-            OutputKind::Errorf(_) => self.formatted("errorf", pieces, &typed(args))?,
-            OutputKind::Warnf(_) => self.formatted("warnf", pieces, &typed(args))?,
+            OutputKind::Printf(_) => {
+                let text = printf::format(pieces, &typed(args), &*self.names);
+                self.tagged("printf", &text)?;
+            }
+            OutputKind::Errorf(_) => self.complain("errorf", &format!("ERROR: {place}"), pieces, &typed(args))?,
+            OutputKind::Warnf(_) => self.complain("warnf", &format!("WARNING: {place}"), pieces, &typed(args))?,
             OutputKind::Call(name) => {
                 let shown: Vec<String> =
                     typed(args).iter().map(|(ty, value)| text::text(ty, value, &*self.names)).collect();
@@ -158,9 +168,17 @@ impl Printer {
         self.out.flush()
     }
 
-    fn formatted(&mut self, kind: &str, pieces: &[Piece], args: &[(Ty, Value)]) -> io::Result<()> {
+    /// An error or a warning of the script: beside the output in text, a line of it in JSON.
+    fn complain(&mut self, kind: &str, head: &str, pieces: &[Piece], args: &[(Ty, Value)]) -> io::Result<()> {
         let text = printf::format(pieces, args, &*self.names);
-        self.tagged(kind, &text)
+        if self.format == Format::Json {
+            return self.tagged(kind, &text);
+        }
+        // On one terminal both stand in the order in which they were said.
+        self.write("")?;
+        self.out.flush()?;
+        write!(self.errors, "{head}: {text}")?;
+        self.errors.flush()
     }
 
     fn tagged(&mut self, kind: &str, text: &str) -> io::Result<()> {

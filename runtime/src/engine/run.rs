@@ -62,7 +62,8 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
         Some(home) => Live::start(home.cgroup(), messages),
         None => source.watch(messages),
     };
-    let mut run = Run::start(sources, program, kernel, messages, Shown { out, format }, listen)?;
+    let mut run =
+        Run::start(sources, program, kernel, messages, Shown { out, errors: Box::new(io::stderr()), format }, listen)?;
     if run.halves.live.is_some() && source == Source::Machine {
         eprintln!("{WHOLE_MACHINE}");
     }
@@ -104,6 +105,8 @@ fn notify_attached() {
 /// Where output goes, and in which format.
 pub struct Shown {
     pub out: Box<dyn Write>,
+    /// Where `errorf` and `warnf` go in text.
+    pub errors: Box<dyn Write>,
     pub format: Format,
 }
 
@@ -168,8 +171,8 @@ impl<'a> Run<'a> {
         let mut session = Session::start(kernel, None, sources)?;
         let names = ProgramNames::new(session.probe_names().to_vec());
         let native = messages.as_ref().map_or(&[][..], |messages| messages.outputs());
-        let printer = Printer::new(shown.out, shown.format, Box::new(names));
-        let screen = Screen::new(printer, program, session.outputs(), native);
+        let printer = Printer::new(shown.out, shown.errors, shown.format, Box::new(names));
+        let screen = Screen::new(printer, program, sources, session.outputs(), native);
         session.begin(sources)?;
         let probes = session.attached() + messages.as_ref().map_or(0, Messages::count);
         let live = messages.map(listen).transpose()?;

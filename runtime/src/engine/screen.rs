@@ -6,6 +6,7 @@ use std::io;
 
 use reel_compiler::ir::Output;
 use reel_lang::hir::{self, MapId};
+use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
 
 use super::printer::{Effect, Outputs, Printer};
@@ -54,8 +55,15 @@ pub struct Screen {
 
 impl Screen {
     /// Shows a program whose halves have these outputs.
-    pub fn new(printer: Printer, program: hir::Program, kernel: &[Output], native: &[Output]) -> Self {
-        Screen { printer, outputs: [Outputs::of(kernel), Outputs::of(native)], program, exit: None }
+    pub fn new(
+        printer: Printer,
+        program: hir::Program,
+        sources: &SourceMap,
+        kernel: &[Output],
+        native: &[Output],
+    ) -> Self {
+        let outputs = [kernel, native].map(|half| Outputs::of(half, sources));
+        Screen { printer, outputs, program, exit: None }
     }
 
     /// How many probes were attached.

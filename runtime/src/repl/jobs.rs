@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, never, select};
 use reel_probes::cgroup::Cgroup;
 
-use super::query::{Compiled, Held, Notice, Query};
+use super::query::{Compiled, Held, Left, Notice, Query};
 use super::screen::Screen;
 use super::traffic::{Command, Traffic};
 use crate::exit::{Exit, Failure};
@@ -27,6 +27,8 @@ pub struct Jobs {
     next: u32,
     /// What ended queries left, by the map's name.
     left: BTreeMap<String, Held>,
+    /// How what has ended did, all taken together.
+    exit: Exit,
     /// The last: its cgroup may go only when nothing listens to it.
     traffic: Traffic,
 }
@@ -47,7 +49,7 @@ impl Jobs {
     /// Nothing runs yet.
     pub fn new(screen: Arc<Screen>, interrupts: Receiver<()>) -> Self {
         let traffic = Traffic::default();
-        Jobs { screen, interrupts, jobs: BTreeMap::new(), next: 1, left: BTreeMap::new(), traffic }
+        Jobs { screen, interrupts, jobs: BTreeMap::new(), next: 1, left: BTreeMap::new(), exit: Exit::Passed, traffic }
     }
 
     /// The cgroup of the commands that make traffic.
@@ -78,7 +80,7 @@ impl Jobs {
                         self.screen.show(&format!("[{id}] Attached {probes} {noun}{hint}\n"));
                         return Ok(());
                     }
-                    Ok(Notice::Ended(ended)) => return ended.map(|maps| self.keep(maps)),
+                    Ok(Notice::Ended(ended)) => return ended.map(|left| self.keep(left)),
                     Err(_) => return Err(Failure::new(Exit::Machine, "the query came to nothing")),
                 },
                 recv(self.interrupts) -> _ => query.stop(),
@@ -117,8 +119,14 @@ impl Jobs {
         self.jobs.values().any(|job| matches!(job.work, Work::Command(_)))
     }
 
-    fn keep(&mut self, maps: Vec<Held>) {
-        self.left.extend(maps.into_iter().map(|held| (held.name.clone(), held)));
+    /// How what has ended did: the worst of it.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    fn keep(&mut self, left: Left) {
+        self.exit = self.exit.or_worse(left.exit);
+        self.left.extend(left.maps.into_iter().map(|held| (held.name.clone(), held)));
     }
 
     /// Forgets what has ended by itself, and says so.
@@ -139,11 +147,11 @@ impl Jobs {
     fn ended(&mut self, id: u32, how: End) {
         self.jobs.remove(&id);
         match how {
-            End::Query(Notice::Ended(Ok(maps))) => {
-                self.keep(maps);
+            End::Query(Notice::Ended(Ok(left))) => {
+                self.keep(left);
                 self.screen.show(&format!("[{id}] ended\n"));
             }
-            End::Query(Notice::Ended(Err(failure))) => self.screen.show(&format!("[{id}] failed: {failure}\n")),
+            End::Query(Notice::Ended(Err(failure))) => self.failed(id, &failure),
             End::Query(Notice::Attached { .. }) => {}
             End::Command(how) => self.screen.show(&format!("[{id}] {how}\n")),
         }
@@ -163,7 +171,7 @@ impl Jobs {
                 query.stop();
                 match query.notices.recv() {
                     Ok(Notice::Ended(Err(failure))) => return Err(failure),
-                    Ok(Notice::Ended(Ok(maps))) => self.keep(maps),
+                    Ok(Notice::Ended(Ok(left))) => self.keep(left),
                     _ => {}
                 }
             }
@@ -268,9 +276,14 @@ impl Jobs {
     pub fn stop_all(&mut self) {
         while let Some(id) = self.newest() {
             if let Err(failure) = self.stop(id) {
-                self.screen.show(&format!("[{id}] failed: {failure}\n"));
+                self.failed(id, &failure);
             }
         }
+    }
+
+    fn failed(&mut self, id: u32, failure: &Failure) {
+        self.exit = self.exit.or_worse(failure.exit);
+        self.screen.show(&format!("[{id}] failed: {failure}\n"));
     }
 }
 

@@ -52,10 +52,13 @@ pub fn run(allow_unsafe: bool) -> Outcome {
         .map_err(|error| Failure::new(Exit::Machine, format!("cannot take over the interrupt signal: {error}")))?;
     let screen = Arc::new(Screen::default());
     let jobs = Jobs::new(screen.clone(), interrupts);
-    let mut prompt = Prompt { definitions: Definitions::new(allow_unsafe), jobs, screen };
-    let outcome = if std::io::stdin().is_terminal() { prompt.terminal() } else { prompt.pipe(std::io::stdin().lock()) };
+    let mut prompt = Prompt { definitions: Definitions::new(allow_unsafe), jobs, screen, exit: Exit::Passed };
+    let is_terminal = std::io::stdin().is_terminal();
+    let outcome = if is_terminal { prompt.terminal() } else { prompt.pipe(std::io::stdin().lock()) };
     prompt.jobs.stop_all();
-    outcome
+    // Who types has seen what was wrong; a pipe is told by the exit code.
+    let exit = if is_terminal { Exit::Passed } else { prompt.exit.or_worse(prompt.jobs.exit()) };
+    outcome.map(|left| left.or_worse(exit))
 }
 
 /// Ctrl-C while no line is edited, as messages.
@@ -82,6 +85,8 @@ struct Prompt {
     definitions: Definitions,
     jobs: Jobs,
     screen: Arc<Screen>,
+    /// What was wrong with the inputs: the worst of it.
+    exit: Exit,
 }
 
 impl Prompt {
@@ -146,8 +151,9 @@ impl Prompt {
         Next::Read
     }
 
-    fn tell(&self, done: Result<(), Failure>) {
+    fn tell(&mut self, done: Result<(), Failure>) {
         if let Err(failure) = done {
+            self.exit = self.exit.or_worse(failure.exit);
             report(&failure);
         }
     }

@@ -47,7 +47,15 @@ pub enum Notice {
     /// All is attached: so many probes. Nothing follows soon unless `is_over`.
     Attached { probes: usize, is_over: bool },
     /// All is detached.
-    Ended(Result<Vec<Held>, Failure>),
+    Ended(Result<Left, Failure>),
+}
+
+/// What is left of a query that has ended.
+#[derive(Debug)]
+pub struct Left {
+    pub maps: Vec<Held>,
+    /// What its `exit()` said.
+    pub exit: Exit,
 }
 
 enum Order {
@@ -135,9 +143,11 @@ struct Work {
 }
 
 impl Work {
-    fn run(&self, compiled: Compiled, cgroup: Option<&Cgroup>, screen: Arc<Screen>) -> Result<Vec<Held>, Failure> {
+    fn run(&self, compiled: Compiled, cgroup: Option<&Cgroup>, screen: Arc<Screen>) -> Result<Left, Failure> {
         let Compiled { sources, program, kernel, messages } = compiled;
-        let shown = Shown { out: Box::new(ScreenWriter::new(screen)), format: Format::Text };
+        // A line that is edited is not written over.
+        let errors = Box::new(ScreenWriter::new(screen.clone()));
+        let shown = Shown { out: Box::new(ScreenWriter::new(screen)), errors, format: Format::Text };
         let listen = |messages| match cgroup {
             Some(cgroup) => Live::start(cgroup, messages),
             None => Source::Machine.watch(messages),
@@ -148,8 +158,8 @@ impl Work {
         while !run.is_over() && !self.obey(&mut run)? {
             run.step(&[self.wake.as_fd()])?;
         }
-        run.finish()?;
-        held(&run, None, Cut::default())
+        let exit = run.finish()?;
+        Ok(Left { maps: held(&run, None, Cut::default())?, exit })
     }
 
     /// Does what was ordered since the last call, and tells whether to end.
