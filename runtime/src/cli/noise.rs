@@ -21,8 +21,8 @@ pub struct Args {
     /// Rule files whose classes are there too.
     #[arg(short = 'r', value_name = "FILE")]
     pub rules: Vec<PathBuf>,
-    /// Tell which classes a value is in.
-    #[arg(long, value_name = "VALUE", num_args = 1.., conflicts_with_all = ["class", "values"], allow_hyphen_values = true)]
+    /// Tell which classes a value is in; one that begins with `-` is written `--of=-1`.
+    #[arg(long, value_name = "VALUE", num_args = 1.., conflicts_with_all = ["class", "values"], allow_negative_numbers = true)]
     pub of: Vec<String>,
     /// Values are JSON: a number is not a text.
     #[arg(long)]
@@ -161,9 +161,18 @@ mod tests {
         check("uudi x", Err(Exit::Usage));
         check("--of x", Ok(Exit::Passed));
         check("uuid --of x", Err(Exit::Usage));
+        check("--of x --formt json", Err(Exit::Usage));
+        check("--of -1 --of=-x", Ok(Exit::Passed));
         check("--json epoch_s 1700000000", Ok(Exit::Passed));
         check("--json epoch_s x", Err(Exit::Usage));
         check("-r /nonexistent uuid x", Err(Exit::Usage));
+    }
+
+    #[test]
+    fn options_after_values_are_options() {
+        let args = Args::try_parse_from(["noise", "--of", "x", "-1", "--format", "json"]);
+        let seen = args.map(|args| (args.of, args.format == Format::Json)).map_err(|error| error.to_string());
+        assert_eq!(seen, Ok((vec!["x".to_owned(), "-1".to_owned()], true)));
     }
 
     #[test]
