@@ -109,7 +109,9 @@ fn failure(pattern: &str, error: AttachError) -> Failure {
         AttachError::Unsupported { why, remedy } => {
             Failure::new(Exit::Machine, format!("this machine cannot attach `{word}` probes: {why}")).remedy(remedy)
         }
-        AttachError::NotYet => usage(format!("this version of reel does not run `{word}` probes yet")).remedy(search()),
+        AttachError::NotYet => {
+            usage(format!("`{word}` is understood, but this version does not run it yet")).remedy(search())
+        }
     }
 }
 

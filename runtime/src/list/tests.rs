@@ -78,3 +78,15 @@ fn what_is_not_there_is_helped() {
     check("uprobe:*", "`uprobe:FILE:FUNCTION`");
     check("xdp:*", "search");
 }
+
+#[test]
+fn what_is_not_run_yet_is_no_unknown_word() {
+    let check = |pattern: &str, word: &str| {
+        let failure = listed(pattern, false).unwrap_err();
+        assert_eq!(failure.message, format!("`{word}` is understood, but this version does not run it yet"));
+        assert_eq!(failure.exit, Exit::Usage);
+    };
+    check("usdt:*", "usdt");
+    check("xdp:lo", "xdp");
+    check("iter:task", "iter");
+}

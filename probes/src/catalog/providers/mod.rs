@@ -77,9 +77,6 @@ pub(super) fn attach(provider: &str, parts: &[String]) -> Result<Vec<AttachPoint
             other => other,
         });
     }
-    if NOT_YET.iter().any(|name| is(provider, name)) {
-        return Err(AttachError::NotYet);
-    }
     Err(no_provider(provider))
 }
 
@@ -88,7 +85,11 @@ pub(super) fn find(word: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|known| known.names.iter().any(|name| is(word, name)))
 }
 
+/// Why a word names no provider.
 pub(super) fn no_provider(word: &str) -> AttachError {
+    if NOT_YET.iter().any(|name| is(word, name)) {
+        return AttachError::NotYet;
+    }
     let names = PROVIDERS.iter().flat_map(|known| known.names).copied();
     AttachError::NoProvider(nearest(word, names).map(str::to_string).into_iter().collect())
 }
