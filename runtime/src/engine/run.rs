@@ -50,6 +50,11 @@ pub struct Request<'a> {
 pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
     compile::eprint_all(&request.warnings, request.sources);
     let watched = request.source.ended()?;
+    if let Some(option) = request.source.narrowing().filter(|_| has_kernel_events(&request.program)) {
+        eprintln!(
+            "reel: warning: {option} narrows messages only; kernel probes see the whole machine: write a predicate, such as /pid == 1/"
+        );
+    }
     let mut signals = Signals::take().map_err(|error| cannot("take over signals", &error))?;
     let Request { sources, program, kernel, messages, source, out, format, .. } = request;
     let command = match &source {
@@ -84,6 +89,15 @@ pub fn run(request: Request<'_>) -> Result<Exit, Failure> {
     }
     drop(app);
     run.finish()
+}
+
+/// Whether a program has a probe that others than reel make fire.
+fn has_kernel_events(program: &hir::Program) -> bool {
+    let is_own = |name: &str| ["begin", "end", "interval"].contains(&name.split(':').next().unwrap_or_default());
+    program.clauses.iter().any(|clause| match &clause.header {
+        hir::Header::Kernel(points) => points.iter().any(|point| !is_own(&point.name)),
+        _ => false,
+    })
 }
 
 /// What listening to everybody means.

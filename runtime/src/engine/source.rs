@@ -54,6 +54,15 @@ impl Source {
         }
     }
 
+    /// The option that named processes which run already: it narrows messages, and no kernel probe.
+    pub fn narrowing(&self) -> Option<&'static str> {
+        match self {
+            Source::Process(_) => Some("-p"),
+            Source::Cgroup(_) => Some("--cgroup"),
+            _ => None,
+        }
+    }
+
     /// Starts to listen to processes that run already.
     ///
     /// # Errors
@@ -69,9 +78,13 @@ impl Source {
     /// What becomes readable when the process ends that is listened to.
     ///
     /// # Errors
-    /// There is no such process.
+    /// There is no such process or cgroup, whether a clause listens to it or not.
     pub fn ended(&self) -> Result<Option<OwnedFd>, Failure> {
-        let Source::Process(id) = self else { return Ok(None) };
+        let id = match self {
+            Source::Process(id) => id,
+            Source::Cgroup(path) => return cgroup_id(path).map(|_| None),
+            _ => return Ok(None),
+        };
         let pid = i32::try_from(*id).ok().and_then(Pid::from_raw);
         let fd = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         fd.map(Some).ok_or_else(|| {
