@@ -7,6 +7,7 @@ pub mod connections;
 pub mod conversations;
 pub mod joining;
 pub mod kernel;
+pub mod names;
 pub mod pcap;
 pub mod pickup;
 pub mod reader;

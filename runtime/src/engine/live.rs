@@ -14,6 +14,7 @@ use crate::capture::connections::{ConnId, Connections, Ends, Moment, NOBODY, Sin
 use crate::capture::conversations::{Conversations, Heard};
 use crate::capture::joining::Joined;
 use crate::capture::kernel::{Capture, Settings};
+use crate::capture::names;
 use crate::capture::stream::Piece;
 use crate::exit::Failure;
 
@@ -121,19 +122,13 @@ impl Listener {
         if self.comms.len() >= MAX_COMMS {
             self.comms.clear();
         }
-        self.comms.entry(task.tid).or_insert_with(|| comm(task));
+        self.comms.entry(task.tid).or_insert_with(|| names::comm(task));
     }
 
     fn comm(&self, heard: &Heard) -> String {
         let first = heard.exchange.request.as_ref().or(heard.exchange.response.as_ref());
         first.and_then(|first| self.comms.get(&first.tag.task.tid)).cloned().unwrap_or_default()
     }
-}
-
-/// The name of a thread; empty where it is gone.
-pub fn comm(task: Task) -> String {
-    let name = std::fs::read_to_string(format!("/proc/{}/task/{}/comm", task.tgid, task.tid));
-    name.unwrap_or_default().trim_end().to_owned()
 }
 
 impl Sink for Listener {

@@ -23,6 +23,7 @@ use super::watch::{self, Ended};
 use crate::app::{App, Home, Output};
 use crate::capture::connections::{Connections, Moment, NOBODY};
 use crate::capture::kernel::{Capture, Settings};
+use crate::capture::names;
 use crate::capture::reader::{Batch, Reader};
 use crate::engine::signals::Signal;
 use crate::exit::{Exit, Failure};
@@ -324,10 +325,7 @@ fn monotonic_ns() -> u64 {
 }
 
 fn remember(comms: &mut HashMap<u32, String>, task: Task) {
-    comms.entry(task.tid).or_insert_with(|| {
-        let name = std::fs::read_to_string(format!("/proc/{}/task/{}/comm", task.tgid, task.tid));
-        name.unwrap_or_default().trim_end().to_owned()
-    });
+    comms.entry(task.tid).or_insert_with(|| names::comm(task));
 }
 
 fn machine(what: &str, error: &std::io::Error) -> Failure {
