@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use reel_lang::schema::Side;
 use reel_probes::cgroup::Cgroup;
-use reel_probes::event::{Event, Task};
+use reel_probes::event::Event;
 use reel_probes::programs::Whose;
 use reel_probes::sockets;
 
