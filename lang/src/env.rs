@@ -92,6 +92,37 @@ pub struct Function {
     pub example: &'static str,
 }
 
+impl Function {
+    /// How it is called, for people: `str(pointer, [int])`, where what stands in brackets may be left out.
+    pub fn signature(&self) -> String {
+        let required = self.params.len() - self.optional;
+        let word = |(index, param): (usize, &Param)| {
+            let name = match param {
+                Param::Format => "format",
+                Param::Value => "value",
+                Param::Int => "int",
+                Param::LiteralInt => "literal int",
+                Param::Str => "text",
+                Param::LiteralStr => "literal text",
+                Param::Bool => "bool",
+                Param::Duration => "duration",
+                Param::Pointer => "pointer",
+                Param::Map => "@map",
+                Param::MapEntry => "@map[key]",
+                Param::Word(_) => "word",
+                Param::Path => "field",
+                Param::Dynptr => "dynptr",
+            };
+            if index < required { name.to_owned() } else { format!("[{name}]") }
+        };
+        let mut words: Vec<String> = self.params.iter().enumerate().map(word).collect();
+        if self.variadic {
+            words.push("...".to_owned());
+        }
+        format!("{}({})", self.name, words.join(", "))
+    }
+}
+
 /// The kind of a kernel or user-space attach point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProbeKind {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use reel_compiler::builtins;
 use reel_lang::diagnostic::nearest;
-use reel_lang::env::{Function, Param, Places};
+use reel_lang::env::Places;
 use reel_lang::schema::{CONN_FIELDS, Schema, Side};
 
 use super::command::COMMANDS;
@@ -25,7 +25,7 @@ pub fn about(name: &str) -> Result<String, Failure> {
     }
     if let Some(function) = builtins::function(word).filter(|function| !function.places.trusted) {
         let at = places(function.places);
-        let _ = writeln!(out, "{}\n  {at}: {}\n  {}", signature(function), function.doc, function.example);
+        let _ = writeln!(out, "{}\n  {at}: {}\n  {}", function.signature(), function.doc, function.example);
     }
     messages(&mut out, word);
     if !out.is_empty() {
@@ -101,35 +101,6 @@ fn places(places: Places) -> &'static str {
         (true, false) => "kernel probes",
         _ => "message probes",
     }
-}
-
-/// `strftime(literal text, int)`; what may be left out stands in brackets.
-fn signature(function: &Function) -> String {
-    let required = function.params.len() - function.optional;
-    let word = |(index, param): (usize, &Param)| {
-        let name = match param {
-            Param::Format => "format",
-            Param::Value => "value",
-            Param::Int => "int",
-            Param::LiteralInt => "literal int",
-            Param::Str => "text",
-            Param::LiteralStr => "literal text",
-            Param::Bool => "bool",
-            Param::Duration => "duration",
-            Param::Pointer => "pointer",
-            Param::Map => "@map",
-            Param::MapEntry => "@map[key]",
-            Param::Word(_) => "word",
-            Param::Path => "field",
-            Param::Dynptr => "dynptr",
-        };
-        if index < required { name.to_owned() } else { format!("[{name}]") }
-    };
-    let mut words: Vec<String> = function.params.iter().enumerate().map(word).collect();
-    if function.variadic {
-        words.push("...".to_owned());
-    }
-    format!("{}({})", function.name, words.join(", "))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use reel::exit::Exit;
 use reel::noise::Noise;
 use reel_compiler::builtins;
 use reel_lang::diagnostic::code;
-use reel_lang::env::{Function, Param, Places};
+use reel_lang::env::Places;
 use reel_lang::schema::{CONN_FIELDS, Side};
 use reel_tests::process::root;
 
@@ -101,38 +101,10 @@ fn functions() -> Result<String> {
     for function in builtins::names().iter().filter_map(|name| builtins::function(name)) {
         if !function.places.trusted {
             let (at, doc) = (places(function.places), cell(function.doc));
-            writeln!(out, "| `{}` | {at} | {doc} | `{}` |", signature(function), cell(function.example))?;
+            writeln!(out, "| `{}` | {at} | {doc} | `{}` |", function.signature(), cell(function.example))?;
         }
     }
     Ok(out)
-}
-
-fn signature(function: &Function) -> String {
-    let required = function.params.len() - function.optional;
-    let word = |(index, param): (usize, &Param)| {
-        let name = match param {
-            Param::Format => "format",
-            Param::Value => "value",
-            Param::Int => "int",
-            Param::LiteralInt => "literal int",
-            Param::Str => "text",
-            Param::LiteralStr => "literal text",
-            Param::Bool => "bool",
-            Param::Duration => "duration",
-            Param::Pointer => "pointer",
-            Param::Map => "@map",
-            Param::MapEntry => "@map[key]",
-            Param::Word(_) => "word",
-            Param::Path => "field",
-            Param::Dynptr => "dynptr",
-        };
-        if index < required { name.to_owned() } else { format!("[{name}]") }
-    };
-    let mut words: Vec<String> = function.params.iter().enumerate().map(word).collect();
-    if function.variadic {
-        words.push("...".to_owned());
-    }
-    format!("{}({})", function.name, words.join(", "))
 }
 
 fn connection() -> Result<String> {
