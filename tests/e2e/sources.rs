@@ -31,7 +31,8 @@ impl Tcpdump {
         let marker = free_port().unwrap();
         let filter = ports.iter().map(|port| format!("tcp port {port} or ")).collect::<String>();
         let mut command = Command::new("tcpdump");
-        command.args(["-i", "lo", "-U", "--immediate-mode", "-B", "8192", "-w"]).arg(&path);
+        // A packet takes 256 KiB of the buffer in this mode, whatever its length: 64 MiB hold all that a test sends.
+        command.args(["-i", "lo", "-U", "--immediate-mode", "-B", "65536", "-w"]).arg(&path);
         command.arg(format!("{filter}udp port {marker}")).stderr(Stdio::piped());
         let mut process = Running::start(&mut command).unwrap();
         let mut lines = BufReader::new(process.0.stderr.take().unwrap());
