@@ -46,10 +46,13 @@ pub enum Ready {
 #[derive(Debug, Clone)]
 pub struct Destinations {
     by_port: Map,
+    /// The ports on which the app listens.
+    own: Map,
 }
 
 impl Destinations {
-    /// The address that the app asked for; none for a connection that did not come from the app.
+    /// The address that the app asked for; none for a connection that did not come from the app, or that it meant for itself and
+    /// that came before it listened: it is refused, as without reel.
     pub fn meant(&self, client: SocketAddr) -> Option<SocketAddr> {
         let key = u64::from(client.port()).to_le_bytes();
         let values = self.by_port.lookup(&key).ok()??;
@@ -66,7 +69,8 @@ impl Destinations {
             }
             Ipv6Addr::from(octets).to_canonical()
         };
-        Some(SocketAddr::new(ip, port))
+        let is_own = || self.own.lookup(&u64::from(port).to_le_bytes()).is_ok_and(|value| value.is_some());
+        (!ip.is_loopback() || !is_own()).then(|| SocketAddr::new(ip, port))
     }
 }
 
@@ -78,22 +82,23 @@ impl Sandbox {
     /// What this machine cannot do, or why the command does not start.
     pub fn start(
         command: &[OsString],
-        env: &[(String, OsString)],
+        output: Output,
         mock_port: u16,
         destinations: &OnceLock<Destinations>,
     ) -> Result<Sandbox, Failure> {
-        let home = Home::make(Output::Stderr)?;
+        let home = Home::make(output)?;
         let network_order = u32::from(mock_port.to_be());
         let parameters = vec![home.cgroup().id().to_string(), network_order.to_string()];
         let lower = compile::kernel_options();
         let (kernel, sources) =
             trusted("redirect.rr", &programs::redirect(), parameters, &lower, &bpf::Options::default())?;
         let session = Session::start(kernel, Some(home.cgroup().path()), &sources)?;
-        let by_port = session
-            .kernel_map("by_port")
-            .ok_or_else(|| Failure::new(Exit::Machine, "the replay program has no map of destinations"))?;
-        let _ = destinations.set(Destinations { by_port });
-        let app = home.start(command, env, &session.links())?;
+        let map = |name: &str| {
+            let lacks = || Failure::new(Exit::Machine, format!("the replay program has no map `{name}`"));
+            session.kernel_map(name).ok_or_else(lacks)
+        };
+        let _ = destinations.set(Destinations { by_port: map("by_port")?, own: map("own")? });
+        let app = home.start(command, &[], &session.links())?;
         Ok(Sandbox { app, session })
     }
 
@@ -176,6 +181,11 @@ impl Sandbox {
             _ => None,
         };
         entries.iter().filter_map(count).collect()
+    }
+
+    /// Passes a signal on to the app.
+    pub fn signal(&self, signal: Signal) {
+        self.app.signal(signal.number());
     }
 
     /// Ends the app.

@@ -15,6 +15,7 @@ mod network;
 mod passthrough;
 mod recordings;
 mod report;
+mod runners;
 mod services;
 mod shop;
 mod sources;

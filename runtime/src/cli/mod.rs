@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod fmt;
 mod list;
+mod mock;
 mod noise;
 mod plan;
 mod record;
@@ -62,6 +63,8 @@ enum Command {
     Record(record::Args),
     /// Replay a recording as tests, with every dependency mocked.
     Replay(replay::Args),
+    /// Run a command with its own tests (pytest, go test, npm test), its dependencies answered from a recording.
+    Mock(mock::Args),
     /// Check rule files and scripts without running them.
     Check(check::Args),
     /// Show where each part of a script runs, and why.
@@ -126,6 +129,7 @@ fn run(cli: Cli) -> Outcome {
         None => trace::run(cli.trace),
         Some(Command::Record(args)) => record::run(args),
         Some(Command::Replay(args)) => replay::run(args),
+        Some(Command::Mock(args)) => mock::run(args),
         Some(Command::Check(args)) => check::run(args),
         Some(Command::Plan(args)) => plan::run(args),
         Some(Command::Show(args)) => show::run(args),

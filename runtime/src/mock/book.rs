@@ -44,6 +44,8 @@ pub struct Book {
     mine: HashSet<usize>,
     /// Whether a test is running.
     in_test: bool,
+    /// Whether any call may answer, whichever test it belongs to.
+    is_open: bool,
     /// The framed protocols spoken with a server, and whether any other was.
     spoken: HashMap<SocketAddr, Vec<ProtocolId>>,
     /// The opaque runs that a server was sent.
@@ -113,6 +115,7 @@ impl Book {
             surveyed: HashSet::new(),
             mine: HashSet::new(),
             in_test: false,
+            is_open: false,
             spoken: HashMap::new(),
             runs: HashMap::new(),
             greetings: HashMap::new(),
@@ -187,6 +190,16 @@ impl Book {
         }
     }
 
+    /// Lets every call answer from now on, once and in recorded order, whichever test it belongs to.
+    pub fn open(&mut self) {
+        self.is_open = true;
+    }
+
+    /// Whether it matters of which operation a call is, where answers are used like this.
+    pub fn wants_operation(&self, reuse: Reuse) -> bool {
+        self.is_open || reuse != Reuse::Once
+    }
+
     /// Ends a test: what runs in the background may go on.
     pub fn end(&mut self) {
         self.in_test = false;
@@ -251,8 +264,8 @@ impl Book {
         self.secrets.get(protocol).map_or(&[], Vec::as_slice)
     }
 
-    /// Takes the recorded call that answers, and marks it used. Where answers are used again, `operation` says among which calls those
-    /// with this key are.
+    /// Takes the recorded call that answers, and marks it used. Where [`Book::wants_operation`], `operation` says among which calls
+    /// those with this key are.
     pub fn take(&mut self, key: Key, reuse: Reuse, operation: Option<Operation>) -> Option<Taken> {
         if let Some(operation) = operation {
             self.survey(operation);
@@ -289,6 +302,11 @@ impl Book {
         self.spoken.contains_key(&server)
     }
 
+    /// The servers that were ever spoken to, or refused a connection.
+    pub fn servers(&self) -> HashSet<SocketAddr> {
+        self.calls.outlines().iter().map(|outline| outline.addr).collect()
+    }
+
     /// Whether a call with this key is known, of whichever test.
     pub fn has(&self, key: Key) -> bool {
         !self.with_key(key).is_empty()
@@ -319,6 +337,7 @@ impl Book {
     fn is_eligible(&self, index: usize) -> bool {
         let is_used = self.account(index).is_used;
         match self.outline(index).map(|outline| outline.scope) {
+            _ if self.is_open => !is_used,
             Some(Scope::Startup) => !is_used,
             Some(Scope::Background) => !is_used || !self.in_test,
             Some(Scope::Test) => !is_used && self.mine.contains(&index),
@@ -335,6 +354,7 @@ impl Book {
         let rank = |index: usize| {
             let account = self.account(index);
             match (self.outline(index).map(|outline| outline.scope), account.is_certain, account.is_used) {
+                _ if self.is_open => 0,
                 (Some(Scope::Test), true, _) => 0,
                 (Some(Scope::Test), false, _) => 1,
                 (_, _, false) => 2,

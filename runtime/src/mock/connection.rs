@@ -16,7 +16,7 @@ use super::effects::{Answered, Miss, UnmetCall};
 use super::entry::{call_key, call_relaxations, operation_of};
 use super::opaque::{self, Run};
 use super::real::Real;
-use super::{Command, Event, Mock};
+use super::{Command, Event, Mock, OnMiss};
 use crate::matching::Key;
 use crate::recording::{Ending, title};
 use crate::rules::{Answer, Rules, View};
@@ -141,10 +141,13 @@ impl Connection {
     }
 
     /// Says what the server says first; a refused connection is reset.
-    fn greet(&mut self, mock: &mut Mock, now_ns: u64) {
+    fn greet(&mut self, mock: &mut Mock, now_ns: u64, out: &mut Out) {
         let (taken, speaks) = mock.book.take_greeting(self.destination);
         match taken {
             Some(index) => self.say(mock, now_ns, index, 0),
+            None if mock.on_miss == OnMiss::Pass && (speaks || !mock.book.knows(self.destination)) => {
+                self.forward(mock, Bytes::new(), out);
+            }
             None if speaks => {
                 let protocol = self.protocol.unwrap_or(&reel_protocols::opaque::Tcp);
                 let reason = "no recorded greeting of this server is left for this test".to_owned();
@@ -251,13 +254,17 @@ impl Connection {
             by_rule::note(mock, mocking.decided.as_ref());
             return self.answer_by_rule(mock, now_ns, protocol, request, mocking, out);
         }
-        let operation = operation_of(&view, &mocking, &relaxations);
-        let taken = key.and_then(|key| mock.book.take(key, mocking.reuse, operation));
+        let operation = mock.book.wants_operation(mocking.reuse).then(|| operation_of(&view, &mocking, &relaxations));
+        let taken = key.and_then(|key| mock.book.take(key, mocking.reuse, operation.flatten()));
         let Some((Taken { index, is_strange }, entry)) =
             taken.and_then(|taken| Some((taken, mock.book.entry(taken.index)?)))
         else {
-            return self.miss(mock, now_ns, protocol, Some((request.message, key)), None);
+            return match mock.on_miss {
+                OnMiss::Fail => self.miss(mock, now_ns, protocol, Some((request.message, key)), None),
+                OnMiss::Pass => self.pass(mock, now_ns, protocol, request, out),
+            };
         };
+        mock.ledger.answered += 1;
         match &mocking.decided {
             Some(by) if is_strange => mock.ledger.usage.reuses(by, 1),
             None if is_strange => mock.ledger.usage.stands_apart(1),
@@ -311,7 +318,7 @@ impl Connection {
         let text = format!("reel: {title} to {} {how}", self.destination);
         let answer = protocol.refusal(&text);
         let destination = self.destination;
-        mock.effects.misses.push(Miss { protocol, destination, title, request, key, reason });
+        mock.effects.miss(Miss { protocol, destination, title, request, key, reason });
         let then = if answer.is_some() { Then::Close } else { Then::Reset };
         self.input.clear();
         let due = Due::At(now_ns);

@@ -81,9 +81,14 @@ pub struct Effects {
     pub missing: Vec<Missing>,
     /// Made, but not recorded; without those shown as changed or repeated.
     pub misses: Vec<Miss>,
+    /// How many more were made that were not recorded: an app may try again for ever.
+    pub more_misses: u64,
     pub repeated: Vec<Repeated>,
     pub changed: Vec<Changed>,
 }
+
+/// How many calls that were not recorded are kept of a test.
+const MAX_MISSES: usize = 100;
 
 /// From here on two calls are shown side by side, of 1000.
 const ALIKE: u32 = 500;
@@ -93,10 +98,20 @@ impl Effects {
     pub fn is_clean(&self) -> bool {
         self.missing.is_empty()
             && self.misses.is_empty()
+            && self.more_misses == 0
             && self.repeated.is_empty()
             && self.changed.is_empty()
             && self.unmet.is_empty()
             && self.answered.iter().all(|answered| answered.differences.is_empty())
+    }
+
+    /// Takes note of a call that was not recorded.
+    pub(super) fn miss(&mut self, miss: Miss) {
+        if self.misses.len() < MAX_MISSES {
+            self.misses.push(miss);
+        } else {
+            self.more_misses += 1;
+        }
     }
 
     /// Sorts what was missed and what is missing into what the reader wants to know.

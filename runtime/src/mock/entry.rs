@@ -120,9 +120,9 @@ pub fn call_key(view: &View<'_>, mocking: &Mocking, relaxations: &[Relaxation]) 
     })
 }
 
-/// The calls among which those with the key of this one are; none where that does not matter, since each answers once.
+/// The calls among which those with the key of this one are; none without a request.
 pub fn operation_of(view: &View<'_>, mocking: &Mocking, relaxations: &[Relaxation]) -> Option<Operation> {
-    let request = view.request.filter(|_| mocking.reuse != Reuse::Once)?;
+    let request = view.request?;
     let is_free = mocking.key.is_some() || relaxes_operation(view.schema(), relaxations);
     let hash = (!is_free).then(|| operation(view.schema(), request));
     Some(Operation { server: view.addr, protocol: ProtocolId::of(&view.schema().protocol)?, hash })

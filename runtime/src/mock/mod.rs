@@ -16,7 +16,7 @@ mod opaque;
 mod real;
 pub mod server;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -80,11 +80,25 @@ pub enum Command {
     },
 }
 
+/// What becomes of a call that the recording does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnMiss {
+    /// It gets the protocol's own error, and its connection ends.
+    #[default]
+    Fail,
+    /// It goes to the real server.
+    Pass,
+}
+
 /// What a run remembers over all its tests.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub equality: Equality,
     pub usage: Usage,
+    /// How many calls recorded ones answered.
+    pub answered: u64,
+    /// How many calls, or connections, went to a real server because they were not recorded.
+    pub passed: BTreeMap<SocketAddr, u64>,
 }
 
 /// All dependencies of the app.
@@ -98,6 +112,7 @@ pub struct Mock {
     /// What happened while no test was running.
     apart: Effects,
     aliases: Aliases,
+    on_miss: OnMiss,
 }
 
 impl Mock {
@@ -112,7 +127,15 @@ impl Mock {
             effects: Effects::default(),
             apart: Effects::default(),
             aliases: Aliases::default(),
+            on_miss: OnMiss::default(),
         }
+    }
+
+    /// Lets every recorded call answer, whichever test it belongs to: for tests that are not the recording's own.
+    pub fn for_any_test(mut self, on_miss: OnMiss) -> Self {
+        self.book.open();
+        self.on_miss = on_miss;
+        self
     }
 
     /// Takes these addresses for recorded ones.
@@ -124,6 +147,12 @@ impl Mock {
     /// The addresses that are taken for recorded ones.
     pub fn aliases(&self) -> &Aliases {
         &self.aliases
+    }
+
+    /// Tells which addresses the recording has a server for, aliases included.
+    pub fn servers(&self) -> impl FnMut(SocketAddr) -> bool + Send + use<> {
+        let (mut aliases, servers) = (self.aliases.clone(), self.book.servers());
+        move |asked| servers.contains(&aliases.recorded(asked))
     }
 
     /// Takes what happened on a connection, and says what to do there.
@@ -153,7 +182,10 @@ impl Mock {
     /// Belongs to no test, what happens from now on.
     pub fn no_test(&mut self) {
         let effects = std::mem::take(&mut self.effects);
-        self.apart.misses.extend(effects.misses);
+        for miss in effects.misses {
+            self.apart.miss(miss);
+        }
+        self.apart.more_misses += effects.more_misses;
         // Only calls that were not as recorded are told of; the others would fill the memory of a long run.
         let differing = effects.answered.into_iter().filter(|answered| !answered.differences.is_empty());
         self.apart.answered.extend(differing);

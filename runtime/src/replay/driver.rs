@@ -154,17 +154,9 @@ impl Session<'_> {
             run.ended = None;
         }
         let (run, fault) = self.server.with(move |mock| {
-            run.apart = mock.apart();
             mock.account(&ran);
-            run.aliases = mock.aliases().used().collect();
+            run.take_account(mock);
             run.left_over = mock.left_over(&ran).into_iter().map(left_over).collect();
-            let usage = &mock.ledger().usage;
-            run.relaxed = usage.relaxed().cloned().collect();
-            run.unmatched = usage.unmatched().cloned().collect();
-            run.by_rule = usage.by_rule().cloned().collect();
-            run.loose = usage.apart();
-            run.gave_way = usage.gave_way().cloned().collect();
-            run.secrets = usage.secrets();
             (run, mock.fault())
         })?;
         fault.map_or(Ok(run), |reason| Err(damaged(reason)))

@@ -8,11 +8,13 @@ mod client;
 mod driver;
 mod host;
 mod outcome;
+mod runner;
 mod sandbox_host;
 
 pub use driver::{Options, Watch, replay};
 pub use host::{AppHost, Ended};
 pub use outcome::{Left, Reply, Run, TestOutcome};
+pub use runner::{Served, serve};
 pub use sandbox_host::SandboxHost;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::host::Ended;
 use crate::exit::Exit;
 use crate::matching::{ByRule, Difference, Use};
-use crate::mock::Effects;
+use crate::mock::{Effects, Mock};
 use crate::recording::{MockId, TestId};
 use crate::rules::{Origin, Unmet};
 
@@ -80,6 +80,19 @@ pub struct Run {
 }
 
 impl Run {
+    /// Takes what the mock tells of the calls that belong to no test, and of the rules.
+    pub(super) fn take_account(&mut self, mock: &mut Mock) {
+        self.apart = mock.apart();
+        self.aliases = mock.aliases().used().collect();
+        let usage = &mock.ledger().usage;
+        self.relaxed = usage.relaxed().cloned().collect();
+        self.unmatched = usage.unmatched().cloned().collect();
+        self.by_rule = usage.by_rule().cloned().collect();
+        self.loose = usage.apart();
+        self.gave_way = usage.gave_way().cloned().collect();
+        self.secrets = usage.secrets();
+    }
+
     /// How many tests passed.
     pub fn passed(&self) -> usize {
         self.tests.iter().filter(|test| test.is_passed()).count()

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::host::{AppHost, Ended};
+use crate::app::Output;
 use crate::engine::signals::Signals;
 use crate::exit::{Exit, Failure};
 use crate::mock::server::Resolver;
@@ -41,7 +42,7 @@ impl AppHost for SandboxHost {
     fn start(&mut self, mock: &[SocketAddr], wanted: &[u16], at_most: Duration) -> Result<Vec<SocketAddr>, Failure> {
         let deadline = Instant::now() + at_most;
         let port = mock.first().map_or(0, SocketAddr::port);
-        let mut sandbox = Sandbox::start(&self.command, &[], port, &self.destinations)?;
+        let mut sandbox = Sandbox::start(&self.command, Output::Stderr, port, &self.destinations)?;
         let mut listening: Vec<SocketAddr> = Vec::new();
         while !wanted.iter().all(|port| listening.iter().any(|addr| addr.port() == *port)) {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -4,11 +4,13 @@
 //! relaxation that let a difference pass is named, and so is each rule whose path matched nothing.
 
 pub mod junit;
+mod mocked;
 pub mod progress;
 mod style;
 pub mod text;
 mod value;
 
+pub use mocked::mocked;
 pub use style::{Painter, Style};
 pub use text::text;
 

@@ -60,7 +60,7 @@ pub(super) fn failure(out: &mut Painter, outcome: &TestOutcome) {
 }
 
 /// What is wrong with calls.
-fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
+pub(super) fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
     let deeper = format!("{indent}  ");
     let head = |out: &mut Painter, word: &str, rest: String| {
         out.plain(indent).paint(Style::Bad, word).plain(rest).line();
@@ -96,6 +96,9 @@ fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
                 out.plain(&deeper).paint(Style::Good, format!("+ {line}")).line();
             }
         }
+    }
+    if effects.more_misses > 0 {
+        head(out, "extra call", format!("     {} more that were not recorded", effects.more_misses));
     }
 }
 

@@ -1,4 +1,5 @@
-//! A folder in which the documentation's commands mean something: `./server`, a service on a store, and `./client.sh`.
+//! A folder in which the documentation's commands mean something: `./server`, a service on a store, `./client.sh`, and `./suite.sh`,
+//! which starts and visits the service itself.
 //!
 //! Both are reel's own demonstration. What a reader has and a test must not start again (cargo, sudo, the test command) is
 //! there under its name and does the part that can be held: `cargo run --release -- demo` runs `reel demo`.
@@ -65,6 +66,7 @@ impl Shop {
                  until reel __demo-client {app} 2>/dev/null; do :; done\nkill $!"
             ),
         )?;
+        shop.script("suite.sh", "VISIT=1 exec ./server")?;
         shop.script("client.sh", &format!("exec reel __demo-client {app}"))?;
         shop.script("bin/cargo", "[ \"$*\" = 'run --release -- demo' ] && exec reel demo\nexit 64")?;
         shop.script("bin/sudo", "exec \"$@\"")?;

@@ -24,7 +24,7 @@ impl Connection {
             Some(Mocking { answer: Answer::Passthrough, decided, .. }) if !protocol.framed() => {
                 (Command::Forward { to: self.asked, first: Bytes::new() }, decided)
             }
-            _ => return self.greet(mock, now_ns),
+            _ => return self.greet(mock, now_ns, out),
         };
         let (command, decided) = command;
         note(mock, decided.as_ref());
@@ -81,6 +81,30 @@ impl Connection {
                 self.gone = true;
             }
         }
+    }
+
+    /// Sends a call that was not recorded to the real server.
+    pub(super) fn pass(
+        &mut self,
+        mock: &mut Mock,
+        now_ns: u64,
+        protocol: &'static dyn Protocol,
+        request: Request,
+        out: &mut Out,
+    ) {
+        if !protocol.framed() {
+            return self.forward(mock, request.bytes.into(), out);
+        }
+        *mock.ledger.passed.entry(self.asked).or_default() += 1;
+        let mocking = Mocking { answer: Answer::Passthrough, ..Mocking::default() };
+        self.answer_by_rule(mock, now_ns, protocol, request, mocking, out);
+    }
+
+    /// Joins the app with the real server from now on.
+    pub(super) fn forward(&mut self, mock: &mut Mock, first: Bytes, out: &mut Out) {
+        *mock.ledger.passed.entry(self.asked).or_default() += 1;
+        out.push_back(Command::Forward { to: self.asked, first });
+        self.gone = true;
     }
 
     /// Puts what the real server said where its answers are waited for.
