@@ -4,6 +4,7 @@ pub mod app;
 pub mod capture;
 pub mod cli;
 pub mod demo;
+pub mod diff;
 pub mod engine;
 pub mod exit;
 pub mod list;

@@ -60,6 +60,40 @@ fn two_recordings_of_the_same_traffic_differ_only_in_their_times() {
         first.iter().filter(|(path, bytes)| second[*path] != **bytes).map(|(path, _)| path).collect();
     // What is derived holds the times of files.
     assert_eq!(differing, [Path::new(".index"), Path::new("timing.yaml")]);
+    let of = |name: &str| folder.path().join(name);
+    Ran::of(reel(["diff"]).args([of("first"), of("second")])).exits(0).prints("5 tests the same, 0 differ");
+}
+
+#[test]
+fn a_comparison_tells_what_a_service_does_otherwise() {
+    if !has("redis-server") {
+        return;
+    }
+    let (folder, port) = (folder(), free_port().unwrap().to_string());
+    // Each has a store of its own, on a port of its own.
+    let record = |name: &str, bug: &[&str]| {
+        let store = Redis::start().unwrap();
+        fill(&store);
+        let drive = format!("{REEL} __demo-client {port}");
+        let mut command = reel(["record", "--drive", &drive, "-o"]);
+        command.arg(folder.path().join(name)).args(["--", REEL, "__demo-app", &port, &store.port.to_string()]);
+        Ran::of(command.args(bug)).exits(0);
+        store.port
+    };
+    let (was, is) = (record("right", &[]), record("wrong", &["--bug"]));
+    let mut diff = reel(["diff"]);
+    diff.args([folder.path().join("right"), folder.path().join("wrong")]);
+    let ran = Ran::of(&mut diff).exits(1);
+    let says = [
+        "~ 0002  POST /orders/1001\n    call - redis-0002  DECRBY stock:tea  10\n",
+        "    the response differs\n      body.left: it changed\n        - 10\n        + 12\n",
+        "3 tests the same, 2 differ, 0 only in",
+    ];
+    for text in says {
+        assert!(ran.out.contains(text), "{text}\n{}", ran.out);
+    }
+    ran.prints(&format!("the server at 127.0.0.1:{was} is at 127.0.0.1:{is}"));
+    Ran::of(&mut reel(["diff", "nothing", "nowhere"])).exits(4);
 }
 
 #[test]

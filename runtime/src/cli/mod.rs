@@ -6,6 +6,7 @@
 mod check;
 mod debug;
 mod demo;
+mod diff;
 mod doctor;
 mod fmt;
 mod list;
@@ -71,6 +72,8 @@ enum Command {
     Plan(plan::Args),
     /// Show a recording, or one of its tests.
     Show(show::Args),
+    /// Compare two recordings by meaning.
+    Diff(diff::Args),
     /// Show what this machine can do, and what is missing.
     Doctor(doctor::Args),
     /// Format scripts and rule files.
@@ -133,6 +136,7 @@ fn run(cli: Cli) -> Outcome {
         Some(Command::Check(args)) => check::run(args),
         Some(Command::Plan(args)) => plan::run(args),
         Some(Command::Show(args)) => show::run(args),
+        Some(Command::Diff(args)) => diff::run(args),
         Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Fmt(args)) => fmt::run(&args),
         Some(Command::List(args)) => list::run(&args),

@@ -3,6 +3,7 @@
 //! The same recording and the same result give the same bytes: nothing here knows the time, and everything has an order. Each
 //! relaxation that let a difference pass is named, and so is each rule whose path matched nothing.
 
+mod diff;
 pub mod junit;
 mod mocked;
 pub mod progress;
@@ -10,6 +11,7 @@ mod style;
 pub mod text;
 mod value;
 
+pub use diff::diff;
 pub use mocked::mocked;
 pub use style::{Painter, Style};
 pub use text::text;
