@@ -132,7 +132,7 @@ impl Diff {
 }
 
 fn elsewhere(was: SocketAddr, is: SocketAddr) -> Difference {
-    let text = |addr: SocketAddr| Value::text(&addr.to_string());
+    let text = |addr: SocketAddr| Value::text(addr.to_string());
     Difference { path: "destination".into(), recorded: text(was), replayed: text(is), why: "it changed".into() }
 }
 
@@ -218,7 +218,7 @@ impl Comparison<'_> {
         let (a, b) = (of(was), of(is));
         let mut found = Vec::new();
         if a.len() != b.len() || (side == Side::Response && was.ending != is.ending) {
-            let text = |exchange: &Exchange| Value::text(&answer(exchange));
+            let text = |exchange: &Exchange| Value::text(answer(exchange));
             let why = "one has messages, or an end, that the other has not".to_owned();
             found.push(Difference { path: side.name().into(), recorded: text(was), replayed: text(is), why });
         }
