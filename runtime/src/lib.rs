@@ -7,6 +7,7 @@ pub mod demo;
 pub mod diff;
 pub mod engine;
 pub mod exit;
+pub mod learn;
 pub mod list;
 pub mod matching;
 pub mod mock;

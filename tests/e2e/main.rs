@@ -10,6 +10,7 @@ mod bad_input;
 mod changes;
 mod demo;
 mod killed;
+mod learn;
 mod list;
 mod network;
 mod passthrough;

@@ -10,8 +10,9 @@ use clap::{Parser, value_parser};
 use super::Outcome;
 use crate::engine::environment::Machine;
 use crate::exit::{Exit, Failure};
+use crate::learn;
 use crate::mock::Aliases;
-use crate::recording::secrets;
+use crate::recording::{Recording, secrets};
 use crate::replay::{self, Options, Run, SandboxHost};
 use crate::report::{self, progress::Bar};
 use crate::rules::{self, Rules};
@@ -23,6 +24,7 @@ const MAX_SETTLE_MS: u64 = 600_000;
 #[command(after_help = "Examples:\n  \
     reel replay recordings/checkout -- ./server\n  \
     reel replay -r checkout.rr --junit report.xml recordings/checkout -- ./server\n  \
+    reel replay --learn 5 --learned noise.rr recordings/checkout -- ./server\n  \
     reel replay --secret authorization=API_TOKEN recordings/checkout -- ./server\n  \
     reel replay --alias redis.ci:6379=127.0.0.1:6379 recordings/checkout -- ./server")]
 pub struct Args {
@@ -41,6 +43,12 @@ pub struct Args {
     /// Only tests whose id or path contains this text.
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
+    /// Replay this often with nothing changed, and write rules for what differs all the same.
+    #[arg(long, value_name = "TIMES", value_parser = value_parser!(u16).range(2..=1000))]
+    pub learn: Option<u16>,
+    /// Where the rules of --learn go: a file that does not exist yet.
+    #[arg(long, value_name = "FILE", default_value = "learned.rr", requires = "learn")]
+    pub learned: PathBuf,
     /// How long the app may take to listen, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=super::MAX_TIMEOUT_S))]
     pub listen_timeout: u64,
@@ -60,6 +68,9 @@ pub struct Args {
 
 /// Replays.
 pub fn run(args: Args) -> Outcome {
+    if let Some(times) = args.learn {
+        return learn(&args, times);
+    }
     let (junit, dir) = (args.junit.clone(), args.recording.clone());
     match (replayed(args), junit) {
         (Ok(run), None) => Ok(run.exit()),
@@ -86,21 +97,40 @@ fn warn(written: Result<(), Failure>) {
 }
 
 fn replayed(args: Args) -> Result<Run, Failure> {
-    let rules: Arc<dyn Rules> = Arc::new(rules::load(&args.rules, &Machine::default())?);
     let recording = Arc::new(super::recording::open(&args.recording)?);
+    let run = once(&args, &recording, &args.rules)?;
+    anstream::print!("{}", report::text(&run));
+    Ok(run)
+}
+
+/// Finds noise by measurement: the code is 0 where the rules that were found let every test pass.
+fn learn(args: &Args, times: u16) -> Outcome {
+    if args.learned.exists() {
+        return Err(Failure::new(Exit::Usage, format!("{} exists already", args.learned.display()))
+            .remedy("name another file with --learned; rules that you have are taken with -r"));
+    }
+    let recording = Arc::new(super::recording::open(&args.recording)?);
+    let request =
+        learn::Request { recording: &recording, times: usize::from(times), rules: &args.rules, out: &args.learned };
+    let learned = learn::learn(&request, &mut |rules| once(args, &recording, rules))?;
+    anstream::print!("{}", report::learned(&learned, &args.learned));
+    Ok(if learned.other.is_empty() { Exit::Passed } else { Exit::TestFailed })
+}
+
+/// Replays once under these rules.
+fn once(args: &Args, recording: &Arc<Recording>, rules: &[PathBuf]) -> Result<Run, Failure> {
+    let rules: Arc<dyn Rules> = Arc::new(rules::load(rules, &Machine::default())?);
     let given = args.secret.iter().map(|secret| secret_of(secret)).collect::<Result<Vec<_>, _>>()?;
-    let supplied = secrets::supply(&recording, &given, &secrets::state_folder())?;
+    let supplied = secrets::supply(recording, &given, &secrets::state_folder())?;
     let options = Options {
-        only: args.only,
+        only: args.only.clone(),
         listen_at_most: Duration::from_secs(args.listen_timeout),
         test_at_most: Duration::from_secs(args.test_timeout),
         settle_at_most: Duration::from_millis(args.settle),
         aliases: Aliases::read(&args.alias, recording.as_ref())?,
     };
-    let mut host = SandboxHost::new(args.command)?;
-    let run = replay::replay(&recording, &supplied, rules, &options, &mut host, &mut Bar::default())?;
-    anstream::print!("{}", report::text(&run));
-    Ok(run)
+    let mut host = SandboxHost::new(args.command.clone())?;
+    replay::replay(recording, &supplied, rules, &options, &mut host, &mut Bar::default())
 }
 
 /// Writes the XML report.

@@ -69,7 +69,8 @@ mod tests {
 
     #[track_caller]
     fn check(first: &[&'static str], second: &[&'static str], expect: &str) {
-        let alike = |a: &str, b: &str| Ok::<u32, std::convert::Infallible>(if a.get(..1) == b.get(..1) { 900 } else { 0 });
+        let alike =
+            |a: &str, b: &str| Ok::<u32, std::convert::Infallible>(if a.get(..1) == b.get(..1) { 900 } else { 0 });
         let Ok(pairs) = pair(first, second, |item| item, alike);
         let show = |pair: &Pair<&str>| match pair {
             Pair::Both(a, b) => format!("{a}={b}"),

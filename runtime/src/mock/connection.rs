@@ -275,7 +275,9 @@ impl Connection {
             let mut matcher = mock.ledger.matcher(rules.as_ref());
             differences = matcher.compare(protocol.schema(), Side::Request, recorded, &request.message, &relaxations);
         }
-        mock.effects.answered.push(Answered { mock: entry.id.clone(), title: entry.title.clone(), differences });
+        let differing = (!differences.is_empty()).then(|| request.message.clone());
+        let (id, title) = (entry.id.clone(), entry.title.clone());
+        mock.effects.answered.push(Answered { mock: id, title, differences, request: differing });
         let answered = View { response: entry.exchange.response.as_ref(), ..view };
         mock.effects.unmet.extend(unmet(rules.as_ref(), Side::Response, &answered));
         self.say(mock, now_ns, index, mocking.delay_ns);

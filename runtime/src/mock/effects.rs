@@ -21,6 +21,8 @@ pub struct Answered {
     pub title: String,
     /// Where the call is not what was recorded, in fields that its key leaves out.
     pub differences: Vec<Difference>,
+    /// The call, where it is not what was recorded.
+    pub request: Option<Message>,
 }
 
 /// A recorded call that was not made.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use reel_lang::schema::Side;
 use reel_protocols::{Codec, Demand, Frame, Message, Pairing, Protocol, Rest};
 
+use super::outcome::Answer;
 use crate::recording::{Exchange, title, wire_bytes};
 
 /// How long an opaque answer that is whole is watched for more, and a command that has no answer for one.
@@ -33,13 +34,6 @@ struct Link {
     input: Vec<u8>,
     buffer: Vec<u8>,
     ended: bool,
-}
-
-/// What the app answered.
-#[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) interim: Vec<Message>,
-    pub(super) response: Option<Message>,
 }
 
 impl Client {

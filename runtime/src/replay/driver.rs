@@ -8,9 +8,9 @@ use bytes::Bytes;
 use reel_lang::schema::Side;
 use reel_lang::value::Value;
 
-use super::client::{Answer, Client};
+use super::client::Client;
 use super::host::{AppHost, Ended};
-use super::outcome::{Left, Reply, Run, TestOutcome};
+use super::outcome::{Answer, Left, Reply, Run, TestOutcome};
 use crate::exit::{Exit, Failure};
 use crate::matching::Difference;
 use crate::mock::server::{Server, Stopped};
@@ -167,9 +167,9 @@ impl Session<'_> {
         secrets::fill(&mut test.exchange, self.secrets);
         let id = test.id;
         self.server.with(move |mock| mock.begin(id))?;
-        let (reply, unmet) = match self.send(&test)? {
+        let (reply, unmet, answer) = match self.send(&test)? {
             Ok(answer) => self.compare(&test, answer)?,
-            Err(reason) => (Reply::Failed(reason), Vec::new()),
+            Err(reason) => (Reply::Failed(reason), Vec::new(), None),
         };
         self.server.settle(self.options.settle_at_most)?;
         let (mut effects, fault) = self.server.with(|mock| (mock.end(), mock.fault()))?;
@@ -178,7 +178,7 @@ impl Session<'_> {
         }
         // A report tells of calls that were not as recorded; the others would only fill the memory.
         effects.answered.retain(|answered| !answered.differences.is_empty());
-        Ok(TestOutcome { unmet, effects, ..self.outcome(outline, reply) })
+        Ok(TestOutcome { answer, unmet, effects, ..self.outcome(outline, reply) })
     }
 
     fn outcome(&self, test: &TestOutline, reply: Reply) -> TestOutcome {
@@ -187,6 +187,7 @@ impl Session<'_> {
             title: test.title.to_string(),
             file: self.recording.file(test).to_owned(),
             reply,
+            answer: None,
             unmet: Vec::new(),
             effects: Effects::default(),
         }
@@ -216,12 +217,13 @@ impl Session<'_> {
         self.client.exchange(addr, protocol, exchange, connection)
     }
 
-    /// Compares an answer with the recorded one, on the mock's thread, since what a run remembers lies there.
-    fn compare(&self, test: &Test, answer: Answer) -> Result<(Reply, Vec<Unmet>), Stopped> {
+    /// Compares an answer with the recorded one, on the mock's thread, since what a run remembers lies there. One that differs is
+    /// given back.
+    fn compare(&self, test: &Test, answer: Answer) -> Result<(Reply, Vec<Unmet>, Option<Answer>), Stopped> {
         let (rules, recorded) = (self.rules.clone(), test.exchange.clone());
         self.server.with(move |mock| {
             let Some(protocol) = reel_protocols::by_name(&recorded.protocol) else {
-                return (Reply::Failed("no such protocol".into()), Vec::new());
+                return (Reply::Failed("no such protocol".into()), Vec::new(), None);
             };
             let view = View::of(protocol, &recorded);
             let relaxations = rules.relaxations(Side::Response, &view);
@@ -238,7 +240,8 @@ impl Session<'_> {
             let replayed = View { response: answer.response.as_ref(), ..view };
             let mut unmet = rules.unmet(Side::Request, &View { response: None, ..view });
             unmet.extend(rules.unmet(Side::Response, &replayed));
-            (Reply::Compared(differences), unmet)
+            let answer = (!differences.is_empty()).then_some(answer);
+            (Reply::Compared(differences), unmet, answer)
         })
     }
 }

@@ -13,7 +13,7 @@ mod sandbox_host;
 
 pub use driver::{Options, Watch, replay};
 pub use host::{AppHost, Ended};
-pub use outcome::{Left, Reply, Run, TestOutcome};
+pub use outcome::{Answer, Left, Reply, Run, TestOutcome};
 pub use runner::{Served, serve};
 pub use sandbox_host::SandboxHost;
 

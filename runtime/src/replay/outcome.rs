@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use reel_protocols::Message;
+
 use super::host::Ended;
 use crate::exit::Exit;
 use crate::matching::{ByRule, Difference, Use};
@@ -21,6 +23,13 @@ pub enum Reply {
     NotRun(String),
 }
 
+/// What the app answered.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    pub interim: Vec<Message>,
+    pub response: Option<Message>,
+}
+
 /// One test.
 #[derive(Clone)]
 pub struct TestOutcome {
@@ -30,6 +39,8 @@ pub struct TestOutcome {
     /// The file, relative to the recording.
     pub file: String,
     pub reply: Reply,
+    /// The answer, where it is not the recorded one.
+    pub answer: Option<Answer>,
     pub unmet: Vec<Unmet>,
     pub effects: Effects,
 }

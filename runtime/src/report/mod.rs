@@ -5,6 +5,7 @@
 
 mod diff;
 pub mod junit;
+mod learned;
 mod mocked;
 pub mod progress;
 mod style;
@@ -12,6 +13,7 @@ pub mod text;
 mod value;
 
 pub use diff::diff;
+pub use learned::learned;
 pub use mocked::mocked;
 pub use style::{Painter, Style};
 pub use text::text;

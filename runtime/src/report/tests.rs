@@ -36,7 +36,15 @@ fn miss(words: &str) -> Miss {
 
 fn outcome(number: u32, reply: Reply, effects: Effects) -> TestOutcome {
     let (id, title) = (TestId(number), format!("GET /{number}"));
-    TestOutcome { id, title, file: format!("tests/000{number}-get.yaml"), reply, unmet: Vec::new(), effects }
+    TestOutcome {
+        id,
+        title,
+        file: format!("tests/000{number}-get.yaml"),
+        reply,
+        answer: None,
+        unmet: Vec::new(),
+        effects,
+    }
 }
 
 fn store() -> std::net::SocketAddr {
