@@ -21,3 +21,4 @@ pub mod report;
 pub mod rules;
 pub mod sandbox;
 pub mod show;
+pub mod update;

@@ -24,4 +24,5 @@ mod support;
 mod tools;
 mod tracing;
 mod unanswered;
+mod update;
 mod ways;

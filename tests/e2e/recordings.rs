@@ -14,7 +14,7 @@ use reel_tests::redis::Redis;
 use super::support::{REEL, RELAY, Ran, folder, has, reel};
 
 /// Every file of a folder, by its path within.
-fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -31,7 +31,7 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Makes the store what it was before.
-fn fill(store: &Redis) {
+pub fn fill(store: &Redis) {
     let mut stream = TcpStream::connect(("127.0.0.1", store.port)).unwrap();
     stream.write_all(b"FLUSHALL\r\nSET stock:tea 12\r\nQUIT\r\n").unwrap();
     let mut said = String::new();

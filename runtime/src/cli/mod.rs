@@ -23,6 +23,7 @@ pub mod sources;
 mod through;
 mod tool;
 mod trace;
+mod update;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

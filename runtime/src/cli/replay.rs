@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Parser, value_parser};
 
 use super::Outcome;
+use super::update::Accept;
 use crate::engine::environment::Machine;
 use crate::exit::{Exit, Failure};
 use crate::learn;
@@ -25,6 +26,7 @@ const MAX_SETTLE_MS: u64 = 600_000;
     reel replay recordings/checkout -- ./server\n  \
     reel replay -r checkout.rr --junit report.xml recordings/checkout -- ./server\n  \
     reel replay --learn 5 --learned noise.rr recordings/checkout -- ./server\n  \
+    reel replay --update --yes=body.total recordings/checkout -- ./server\n  \
     reel replay --secret authorization=API_TOKEN recordings/checkout -- ./server\n  \
     reel replay --alias redis.ci:6379=127.0.0.1:6379 recordings/checkout -- ./server")]
 pub struct Args {
@@ -49,6 +51,12 @@ pub struct Args {
     /// Where the rules of --learn go: a file that does not exist yet.
     #[arg(long, value_name = "FILE", default_value = "learned.rr", requires = "learn")]
     pub learned: PathBuf,
+    /// Show each difference and rewrite the recording for those that are accepted: asked one by one, or by --yes.
+    #[arg(long, conflicts_with = "learn")]
+    pub update: bool,
+    /// Accept every difference, or those whose line has this text.
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "", require_equals = true, requires = "update")]
+    pub yes: Option<String>,
     /// How long the app may take to listen, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=super::MAX_TIMEOUT_S))]
     pub listen_timeout: u64,
@@ -70,6 +78,9 @@ pub struct Args {
 pub fn run(args: Args) -> Outcome {
     if let Some(times) = args.learn {
         return learn(&args, times);
+    }
+    if args.update {
+        return update(&args);
     }
     let (junit, dir) = (args.junit.clone(), args.recording.clone());
     match (replayed(args), junit) {
@@ -101,6 +112,18 @@ fn replayed(args: Args) -> Result<Run, Failure> {
     let run = once(&args, &recording, &args.rules)?;
     anstream::print!("{}", report::text(&run));
     Ok(run)
+}
+
+/// Replays, and rewrites the recording for what is accepted.
+fn update(args: &Args) -> Outcome {
+    let recording = Arc::new(super::recording::open(&args.recording)?);
+    let run = once(args, &recording, &args.rules)?;
+    if let Some(ended) = &run.ended {
+        anstream::print!("{}", report::text(&run));
+        return Err(Failure::new(run.exit(), format!("nothing was accepted: {ended}")));
+    }
+    let accept = args.yes.as_deref().map_or(Accept::Asked, Accept::Having);
+    super::update::update(&run, &recording, &args.rules, &accept)
 }
 
 /// Finds noise by measurement: the code is 0 where the rules that were found let every test pass.

@@ -7,9 +7,8 @@ use reel_lang::schema::Side;
 use reel_lang::value::Value;
 use reel_protocols::Message;
 
-use super::place::Place;
 use super::text::quoted;
-use crate::matching::Difference;
+use crate::matching::{Difference, Place};
 use crate::recording::{CallId, Error, Exchange, Recording, TestId};
 use crate::replay::{Reply, Run};
 

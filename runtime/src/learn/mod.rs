@@ -4,7 +4,6 @@
 //! that misses ends its test), replays are run again with the rules found so far, until nothing new is found.
 
 mod evidence;
-mod place;
 mod propose;
 mod shape;
 mod text;

@@ -11,6 +11,7 @@ mod key;
 mod nearest;
 mod number;
 mod path;
+mod place;
 mod usage;
 
 pub use compare::{Difference, Matcher};
@@ -19,6 +20,7 @@ pub use key::{Key, chosen_key, operation, relaxes_operation, request_key};
 pub use nearest::similarity;
 pub use number::Number;
 pub use path::display_rule;
+pub use place::{Place, Step};
 pub use usage::{ByRule, Usage, Use};
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The same recording and the same result give the same bytes: nothing here knows the time, and everything has an order. Each
 //! relaxation that let a difference pass is named, and so is each rule whose path matched nothing.
 
+mod change;
 mod diff;
 pub mod junit;
 mod learned;
@@ -12,6 +13,7 @@ mod style;
 pub mod text;
 mod value;
 
+pub use change::change;
 pub use diff::diff;
 pub use learned::learned;
 pub use mocked::mocked;

@@ -15,6 +15,11 @@ const MAX_DIFF_LINES: usize = 60;
 /// Shows a difference under its place.
 pub(super) fn difference(out: &mut Painter, indent: &str, difference: &Difference) {
     out.plain(indent).paint(Style::Heading, &difference.path).plain(": ").plain(&difference.why).line();
+    sides(out, indent, difference);
+}
+
+/// Shows what was recorded and what was replayed.
+pub(super) fn sides(out: &mut Painter, indent: &str, difference: &Difference) {
     let (was, is) = (&difference.recorded, &difference.replayed);
     if let (Some(was), Some(is)) = (was.as_str(), is.as_str())
         && (was.contains('\n') || is.contains('\n'))

@@ -44,6 +44,11 @@ impl Place {
         self.steps.iter().fold(self.field.clone(), |path, one| path + &step(one))
     }
 
+    /// The way down from the field.
+    pub fn steps(&self) -> Vec<Step> {
+        self.steps.iter().map(|(_, step)| step.clone()).collect()
+    }
+
     /// The lists on the way down, outermost first: each as a place.
     pub fn lists(&self) -> impl Iterator<Item = Place> {
         let at = self.steps.iter().enumerate().filter(|(_, (_, step))| matches!(step, Step::Index(_)));
