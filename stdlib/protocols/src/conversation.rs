@@ -7,6 +7,7 @@
 //!
 //! `T` is whatever the caller wants back of a message's first bytes: the thread, say.
 
+mod datagrams;
 mod exchange;
 mod infer;
 mod stream;
@@ -16,11 +17,12 @@ use std::sync::Arc;
 
 use reel_lang::schema::Side;
 
+pub use datagrams::ANSWER_NS;
 pub use exchange::{Counters, Exchange, Fault, Timed};
 use infer::{Inferring, Pending};
 use stream::{State, Stream};
 
-use crate::{Codec, Demand, Frame, Pairing, Protocol, Rest, protocols};
+use crate::{Codec, Demand, Frame, Message, Pairing, Protocol, Rest, protocols};
 
 /// How often a connection may leave a protocol for another; what follows is opaque.
 const UPGRADES_MAX: u32 = 4;
@@ -342,6 +344,16 @@ impl<T: Clone> Conversation<T> {
                 }
                 None => self.done.push_back(fresh.orphan(timed)),
             },
+            Pairing::Answers => {
+                let exchange = match self.take_asked(&timed.message) {
+                    Some(mut open) => {
+                        open.response = Some(timed);
+                        open
+                    }
+                    None => fresh.orphan(timed),
+                };
+                self.done.push_back(exchange);
+            }
             Pairing::Closes | Pairing::Upgrades => {
                 let exchange = match self.take_open() {
                     Some(mut open) => {
@@ -356,6 +368,16 @@ impl<T: Clone> Conversation<T> {
                 }
             }
         }
+    }
+
+    /// The oldest open exchange whose request a response answers.
+    fn take_asked(&mut self, response: &Message) -> Option<Exchange<T>> {
+        let Phase::Speaking { codec, .. } = &self.phase else { return None };
+        let asked = |open: &Exchange<T>| open.request.as_ref().is_some_and(|one| codec.answers(&one.message, response));
+        let index = self.open.iter().position(asked)?;
+        let open = self.open.remove(index)?;
+        self.open_len_bytes = self.open_len_bytes.saturating_sub(open.len_bytes());
+        Some(open)
     }
 
     /// The oldest request without its last response.

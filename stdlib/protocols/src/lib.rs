@@ -8,6 +8,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod conversation;
+pub mod dns;
 pub mod http;
 pub mod json;
 pub mod opaque;
@@ -19,7 +20,7 @@ mod registry;
 use bytes::Bytes;
 use reel_lang::schema::{FieldId, Schema, Side, conn};
 use reel_lang::value::Value;
-pub use registry::{by_name, protocols, tag};
+pub use registry::{by_name, has_datagrams, protocols, tag};
 
 /// Which slots the caller will read; a codec need not decode the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +132,9 @@ pub enum Pairing {
     OneWay,
     /// The last response of the oldest open exchange.
     Closes,
+    /// The only response of the oldest open exchange whose request it answers ([`Codec::answers`]); where there is none, it was
+    /// repeated, or its request was not seen.
+    Answers,
     /// As `Closes`, and what follows on the connection is no longer this protocol (HTTP 101, CONNECT).
     Upgrades,
     /// A response that another will follow (HTTP 1xx).
@@ -174,6 +178,11 @@ pub trait Codec: Send {
     /// order, before the side's next `frame`.
     fn pair(&mut self, message: &Message) -> Pairing;
 
+    /// Whether a response is that of a request, where [`Pairing::Answers`] leaves the order open.
+    fn answers(&self, _request: &Message, _response: &Message) -> bool {
+        true
+    }
+
     /// Writes the message's bytes from its decoded fields; `exact` is the caller's business.
     ///
     /// # Errors
@@ -192,6 +201,16 @@ pub trait Protocol: Sync {
     /// Starts a conversation.
     fn codec(&self) -> Box<dyn Codec>;
 
+    /// Starts a conversation of datagrams, each of which is one message to `frame`; none where the protocol knows only streams.
+    fn datagram_codec(&self) -> Option<Box<dyn Codec>> {
+        None
+    }
+
+    /// Which side sent a datagram, if it is this protocol's.
+    fn infer_datagram(&self, _input: &[u8]) -> Option<Side> {
+        None
+    }
+
     /// Whether messages have bounds of their own; if not, a message is what one side says before the other speaks.
     fn framed(&self) -> bool {
         true
@@ -204,6 +223,14 @@ pub trait Protocol: Sync {
 
     /// Fills in what a response that a rule made leaves out, so that it can be written.
     fn complete(&self, _response: &mut Message) {}
+
+    /// Whether an answer repeats a number of its request's own, which [`Protocol::address`] writes.
+    fn numbers_requests(&self) -> bool {
+        false
+    }
+
+    /// Makes a recorded answer, as bytes, that of a request.
+    fn address(&self, _request: &Message, _answer: &mut [u8]) {}
 
     /// The bytes that tell a client, in this protocol, that its request cannot be answered; none where the protocol has no word
     /// for it.

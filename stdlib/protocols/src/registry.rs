@@ -1,8 +1,8 @@
 //! The protocols that reel knows. To add one: a folder with its schema and codec, a `mod` line, and a line here.
 
-use crate::{Protocol, http, opaque, redis};
+use crate::{Protocol, dns, http, opaque, redis};
 
-static PROTOCOLS: &[&dyn Protocol] = &[&http::Http, &redis::Redis, &opaque::Tcp];
+static PROTOCOLS: &[&dyn Protocol] = &[&http::Http, &redis::Redis, &dns::Dns, &opaque::Tcp];
 
 /// Every protocol, in the order in which a stream's first bytes are tried; the last one, `tcp`, takes what is left.
 pub fn protocols() -> &'static [&'static dyn Protocol] {
@@ -12,6 +12,11 @@ pub fn protocols() -> &'static [&'static dyn Protocol] {
 /// Finds a protocol by the name in headers of clauses, in any case.
 pub fn by_name(name: &str) -> Option<&'static dyn Protocol> {
     PROTOCOLS.iter().copied().find(|protocol| protocol.schema().protocol.eq_ignore_ascii_case(name))
+}
+
+/// Whether a protocol is spoken in datagrams too.
+pub fn has_datagrams(name: &str) -> bool {
+    by_name(name).is_some_and(|protocol| protocol.datagram_codec().is_some())
 }
 
 /// Finds a wire tag by its text, as a recording stores it.

@@ -28,6 +28,16 @@ fn redis() {
 }
 
 #[test]
+fn dns() {
+    corpus("dns", |data| drive::conversation("dns", data));
+}
+
+#[test]
+fn datagrams() {
+    corpus("datagrams", |data| drive::datagrams("dns", data));
+}
+
+#[test]
 fn tcp() {
     corpus("tcp", |data| drive::conversation("tcp", data));
 }

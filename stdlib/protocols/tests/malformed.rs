@@ -147,6 +147,89 @@ fn redis_commands_and_replies() {
 }
 
 #[test]
+fn dns_messages() {
+    let header = |flags: &[u8], counts: &[u8]| [b"\0\x07", flags, counts].concat();
+    let question = header(b"\x01\0", b"\0\x01\0\0\0\0\0\0");
+    let answer = header(b"\x81\x80", b"\0\0\0\x01\0\0\0\0");
+    let cases: &[(Side, Vec<u8>, &str)] = &[
+        (
+            Side::Request,
+            b"\0\x07\x01".to_vec(),
+            "a length of 3, less than a header's at byte 0 of the message (RFC 1035 section 4.2.2)",
+        ),
+        (
+            Side::Request,
+            [&question[..], b"\x03www"].concat(),
+            "a name that is cut off at byte 18 of the message (RFC 1035 section 4.1.4)",
+        ),
+        (
+            Side::Request,
+            [&question[..], b"\x09www\0"].concat(),
+            "a name that is cut off at byte 19 of the message (RFC 1035 section 4.1.4)",
+        ),
+        (
+            Side::Request,
+            [&question[..], b"\0\0\x01"].concat(),
+            "a question that is cut off at byte 17 of the message (RFC 1035 section 4.1.2)",
+        ),
+        (
+            Side::Request,
+            [&question[..], b"\xc0\x0c\0\x01\0\x01"].concat(),
+            "a pointer in a name that does not go back at byte 14 of the message (RFC 1035 section 4.1.4)",
+        ),
+        (
+            Side::Request,
+            [&question[..], b"\x01a\xc0\x0c\0\x01\0\x01"].concat(),
+            "a pointer in a name that does not go back at byte 16 of the message (RFC 1035 section 4.1.4)",
+        ),
+        (
+            Side::Request,
+            [&question[..], b"\x41a\0\0\x01\0\x01"].concat(),
+            "a label of an unknown kind at byte 14 of the message (RFC 1035 section 4.1.4)",
+        ),
+        (
+            Side::Request,
+            [
+                &question[..],
+                &b"\x3fxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx".repeat(4)[..],
+                b"\0\0\x01\0\x01",
+            ]
+            .concat(),
+            "a name of more than 255 bytes at byte 206 of the message (RFC 1035 section 2.3.4)",
+        ),
+        (
+            Side::Request,
+            [&question[..], b"\0\0\x01\0\x01x"].concat(),
+            "bytes after the last record at byte 19 of the message (RFC 1035 section 4.1)",
+        ),
+        (
+            Side::Request,
+            header(b"\x01\0", b"\0\x11\0\0\0\0\0\0"),
+            "more than 16 questions at byte 6 of the message (RFC 9619 section 4)",
+        ),
+        (Side::Request, answer.clone(), "a name that is cut off at byte 14 of the message (RFC 1035 section 4.1.4)"),
+        (
+            Side::Request,
+            header(b"\x81\x80", b"\0\0\0\0\0\0\0\0"),
+            "the bit QR says that this is no request at byte 4 of the message (RFC 1035 section 4.1.1)",
+        ),
+        (
+            Side::Response,
+            [&answer[..], b"\0\0\x01\0\x01\0\0\0\0\0\x05\x7f\0\0\x01"].concat(),
+            "a record that is cut off at byte 29 of the message (RFC 1035 section 4.1.3)",
+        ),
+        // Data that is no address is kept in digits, and is no fault of the structure.
+        (Side::Response, [&answer[..], b"\0\0\x01\0\x01\0\0\0\0\0\x01\x7f"].concat(), "26 bytes"),
+    ];
+    for (side, message, expected) in cases {
+        let len = u16::try_from(message.len()).unwrap().to_be_bytes();
+        let input = [&len[..], message].concat();
+        assert_eq!(verdict("dns", *side, &input), *expected, "{}", input.escape_ascii());
+        assert_eq!(verdict("dns", *side, &input[..1]), "incomplete");
+    }
+}
+
+#[test]
 fn limits_have_names() {
     let long = format!("GET / HTTP/1.1\r\nA: {}", "b".repeat(http::HEAD_LEN_MAX));
     let reason = format!("a header section of more than {} bytes", http::HEAD_LEN_MAX);

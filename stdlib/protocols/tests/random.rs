@@ -120,9 +120,10 @@ proptest! {
         let mut data = vec![u8::try_from(start.len() / 8 * 8).unwrap()];
         data.extend_from_slice(start.as_bytes());
         data.extend_from_slice(&script);
-        for protocol in ["http", "redis", "tcp"] {
+        for protocol in ["http", "redis", "dns", "tcp"] {
             drive::conversation(protocol, &data);
         }
+        drive::datagrams("dns", &data);
         drive::json(&script);
     }
 }

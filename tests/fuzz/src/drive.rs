@@ -34,6 +34,31 @@ pub fn conversation(name: &str, data: &[u8]) {
     }
 }
 
+/// Runs datagrams as one protocol: each has its length before it, whose highest bit says that it is a response. Every byte must be in a
+/// message or counted, and a message's fields or exact bytes must be as long as it was.
+pub fn datagrams(name: &str, mut data: &[u8]) {
+    let protocol = by_name(name).and_then(|protocol| Conversation::of_datagrams(protocol, Demand::ALL, Arc::default()));
+    let Some(mut conversation) = protocol else { panic!("{name} has no datagrams") };
+    let mut total = 0;
+    while let Some((head, rest)) = data.split_first_chunk::<2>() {
+        let head = u16::from_be_bytes(*head);
+        let side = if head & 0x8000 == 0 { Side::Request } else { Side::Response };
+        let (datagram, rest) = rest.split_at(usize::from(head & 0x7fff).min(rest.len()));
+        conversation.datagram(side, total, datagram, ());
+        total += datagram.len() as u64;
+        data = rest;
+    }
+    conversation.finish();
+    let mut decoded = 0;
+    for exchange in std::iter::from_fn(|| conversation.next_exchange()) {
+        for timed in exchange.request.iter().chain(&exchange.interim).chain(&exchange.response) {
+            decoded += timed.message.wire_len;
+            check(exchange.protocol, timed);
+        }
+    }
+    assert_eq!(decoded + conversation.counters().undecoded_bytes, total);
+}
+
 /// Reads a text as JSON; what is read and written must read the same again.
 pub fn json(data: &[u8]) {
     let Ok(value) = json::parse(data) else { return };
