@@ -8,6 +8,8 @@
 //! data:  kind=1 u32, direction u32, time u64, cookie u64, tgid u32, tid u32, seq u32, total u32, kept u32, flags u32, bytes
 //! state: kind=2 u32, old u32, time u64, cookie u64, tgid u32, tid u32, write_seq u32, copied_seq u32, new u32, family u32,
 //!        local [u8; 16], remote [u8; 16], local_port u32, remote_port u32, received u64, sent u64
+//! datagram: kind=3 u32, direction u32, time u64, socket u64, tgid u32, tid u32, offset u32, total u32, kept u32, family u32,
+//!        local [u8; 16], remote [u8; 16], local_port u32, remote_port u32, peer sockaddr [u8; 32], bytes
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -107,11 +109,31 @@ pub struct StateChange {
     pub sent_bytes: u64,
 }
 
+/// A datagram that the app sent or received, or the part of it that was in one buffer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    pub flow: Flow,
+    pub time_ns: u64,
+    /// The socket's address in the kernel: another socket may have it later.
+    pub socket: Cookie,
+    pub task: Task,
+    /// Where this part begins in the datagram.
+    pub offset: u32,
+    /// The datagram's length.
+    pub total_len: u32,
+    pub local: SocketAddr,
+    /// The peer; none where the app did not ask who it was.
+    pub remote: Option<SocketAddr>,
+    /// The part; empty where it could not be read.
+    pub bytes: &'a [u8],
+}
+
 /// A record of the capture ring buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'a> {
     Data(Data<'a>),
     State(StateChange),
+    Datagram(Datagram<'a>),
 }
 
 /// A record that the capture program cannot have written: a version skew between program and reader, never the app's fault.
@@ -126,6 +148,11 @@ pub struct BadRecord {
 pub const DATA_HEAD_LEN: usize = 48;
 /// The length of a state record.
 pub const STATE_LEN: usize = 104;
+/// The most bytes of a buffer that a datagram record holds.
+pub const MAX_PART_LEN: usize = 16_384;
+/// The length of a datagram record's head; the bytes follow.
+pub const DATAGRAM_HEAD_LEN: usize = 120;
+const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 
 impl<'a> Event<'a> {
@@ -138,7 +165,17 @@ impl<'a> Event<'a> {
         match u32_at(record, 0) {
             Some(1) => data(record).ok_or_else(|| bad("a data record is cut short")),
             Some(2) => state(record).ok_or_else(|| bad("a state record is cut short or names no state")),
-            _ => Err(bad("its kind is neither data nor state")),
+            Some(3) => datagram(record).ok_or_else(|| bad("a datagram's record is cut short")),
+            _ => Err(bad("its kind is neither data, state nor datagram")),
+        }
+    }
+
+    /// The thread that a hook ran in.
+    pub fn task(&self) -> Task {
+        match self {
+            Event::Data(data) => data.task,
+            Event::State(change) => change.task,
+            Event::Datagram(datagram) => datagram.task,
         }
     }
 }
@@ -172,6 +209,37 @@ fn state(record: &[u8]) -> Option<Event<'_>> {
         received_bytes: u64_at(record, 88)?,
         sent_bytes: u64_at(record, 96)?,
     }))
+}
+
+fn datagram(record: &[u8]) -> Option<Event<'_>> {
+    let kept = u32_at(record, 40)? as usize;
+    let bytes = record.get(DATAGRAM_HEAD_LEN..DATAGRAM_HEAD_LEN.checked_add(kept)?)?;
+    let family = u32_at(record, 44)?;
+    let connected = address(record, family, 64, 84)?;
+    let remote = if connected.port() == 0 { named(record, 88) } else { Some(connected) };
+    Some(Event::Datagram(Datagram {
+        flow: if u32_at(record, 4)? == 0 { Flow::Received } else { Flow::Sent },
+        time_ns: u64_at(record, 8)?,
+        socket: Cookie(u64_at(record, 16)?),
+        task: Task { tgid: u32_at(record, 24)?, tid: u32_at(record, 28)? },
+        offset: u32_at(record, 32)?,
+        total_len: u32_at(record, 36)?,
+        local: address(record, family, 48, 80)?,
+        remote,
+        bytes,
+    }))
+}
+
+/// Reads a `struct sockaddr_in` or `struct sockaddr_in6`; none where there is neither.
+fn named(record: &[u8], at: usize) -> Option<SocketAddr> {
+    let family = u32::from(u16::from_le_bytes(record.get(at..at + 2)?.try_into().ok()?));
+    let port = u16::from_be_bytes(record.get(at + 2..at + 4)?.try_into().ok()?);
+    let ip = match family {
+        AF_INET => IpAddr::from(<[u8; 4]>::try_from(record.get(at + 4..at + 8)?).ok()?),
+        AF_INET6 => Ipv6Addr::from(<[u8; 16]>::try_from(record.get(at + 8..at + 24)?).ok()?).to_canonical(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
 }
 
 /// Reads an address; an IPv4 address in an IPv6 socket (`::ffff:a.b.c.d`) is given as IPv4.
@@ -225,12 +293,42 @@ mod tests {
         assert_eq!((change.old, change.new), (TcpState::SynRecv, TcpState::Established));
     }
 
+    /// A datagram of three bytes from a socket, connected to a port or not, and what the call says of the peer.
+    fn datagram_record(connected_port: u32, peer: &[u8]) -> Vec<u8> {
+        let mut record = words(&[3, 0, 5, 0, 7, 0, 100, 101, 0, 3, 3, 2]);
+        record.extend(words(&[0x0100_007f, 0, 0, 0, 0x0200_007f, 0, 0, 0, 40_000, connected_port]));
+        record.extend(peer);
+        record.resize(DATAGRAM_HEAD_LEN, 0);
+        record.extend(b"abc");
+        record
+    }
+
+    #[test]
+    fn a_datagrams_peer_is_the_sockets_or_the_calls() {
+        let four = [2, 0, 0, 53, 127, 0, 0, 53];
+        let six = [&[10, 0, 0, 53, 0, 0, 0, 0][..], &Ipv4Addr::new(127, 0, 0, 9).to_ipv6_mapped().octets()].concat();
+        let cases: [(u32, &[u8], Option<&str>); 4] = [
+            (53, &four, Some("127.0.0.2:53")),
+            (0, &four, Some("127.0.0.53:53")),
+            (0, &six, Some("127.0.0.9:53")),
+            (0, &[], None),
+        ];
+        for (port, peer, expect) in cases {
+            let record = datagram_record(port, peer);
+            let Event::Datagram(datagram) = Event::parse(&record).unwrap() else { panic!("no datagram") };
+            assert_eq!(datagram.remote.map(|remote| remote.to_string()).as_deref(), expect);
+            assert_eq!((datagram.local.to_string().as_str(), datagram.bytes), ("127.0.0.1:40000", &b"abc"[..]));
+        }
+    }
+
     #[test]
     fn every_cut_of_a_record_is_refused() {
-        let mut record = words(&[1, 1, 5, 0, 7, 0, 100, 101, 1, 3, 3, 0]);
-        record.extend(b"abc");
-        for len in 0..record.len() {
-            assert!(Event::parse(&record[..len]).is_err(), "{len} bytes were accepted");
+        let mut data = words(&[1, 1, 5, 0, 7, 0, 100, 101, 1, 3, 3, 0]);
+        data.extend(b"abc");
+        for record in [data, datagram_record(53, &[])] {
+            for len in 0..record.len() {
+                assert!(Event::parse(&record[..len]).is_err(), "{len} bytes were accepted");
+            }
         }
     }
 }

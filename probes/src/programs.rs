@@ -9,6 +9,7 @@ use crate::doctor::Rung;
 
 /// The part of the capture program that all rungs share.
 const STATE: &str = include_str!("programs/capture/state.rr");
+const DATAGRAMS: &str = include_str!("programs/capture/datagrams.rr");
 const REDIRECT: &str = include_str!("programs/redirect.rr");
 
 /// Whose traffic is captured.
@@ -47,19 +48,32 @@ impl Whose {
     }
 }
 
-/// Returns the program that records what an app exchanges over TCP, with what the rules say of whole connections before it: `$1`
-/// is the app's cgroup, `$2` the fill at which the reader is woken.
-pub fn capture(rung: Rung, filters: &Filters) -> String {
-    capture_of(Whose::App, rung, filters)
+/// What is captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transports {
+    #[default]
+    Tcp,
+    /// Datagrams too, which costs something at the end of every system call.
+    TcpAndUdp,
 }
 
-/// Returns the program that reads what somebody exchanges over TCP.
-pub fn capture_of(whose: Whose, rung: Rung, filters: &Filters) -> String {
+/// Returns the program that records what an app exchanges, with what the rules say of whole connections before it: `$1`
+/// is the app's cgroup, `$2` the fill at which the reader is woken.
+pub fn capture(rung: Rung, filters: &Filters, transports: Transports) -> String {
+    capture_of(Whose::App, rung, filters, transports)
+}
+
+/// Returns the program that reads what somebody exchanges.
+pub fn capture_of(whose: Whose, rung: Rung, filters: &Filters, transports: Transports) -> String {
     let data = match rung {
         Rung::TcpTracepoints => include_str!("programs/capture/tcp.rr"),
         Rung::Syscalls => include_str!("programs/capture/syscalls.rr"),
     };
-    format!("{}{}{}\n{STATE}\n{data}", socket_cgroup(), whose.macros(), filters.macros())
+    let datagrams = match transports {
+        Transports::Tcp => "",
+        Transports::TcpAndUdp => DATAGRAMS,
+    };
+    format!("{}{}{}\n{STATE}\n{data}{datagrams}", socket_cgroup(), whose.macros(), filters.macros())
 }
 
 /// Returns the program that sends an app's connections to the mock: `$1` is the app's cgroup, `$2` the mock's port in network order.

@@ -15,7 +15,7 @@ use reel_lang::env::ProbeKind;
 use reel_probes::attach::Attach;
 use reel_probes::doctor::Rung;
 use reel_probes::load::{LoadError, Loaded};
-use reel_probes::programs;
+use reel_probes::programs::{self, Transports};
 use script::Script;
 
 fn compile(name: &str, text: &str, positional: &[&str]) -> Script {
@@ -56,7 +56,7 @@ fn the_capture_program_is_verified() {
     let none = Filters { incoming: Filter::Const(false), ..Filters::default() };
     for filters in [Filters::default(), some, none] {
         for rung in Rung::LADDER {
-            verify(&compile("capture.rr", &programs::capture(rung, &filters), &["1", "524288"]));
+            verify(&compile("capture.rr", &programs::capture(rung, &filters, Transports::TcpAndUdp), &["1", "524288"]));
         }
     }
 }
