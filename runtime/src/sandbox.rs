@@ -171,13 +171,14 @@ impl Sandbox {
         self.app.exited()
     }
 
-    /// What the app sent over UDP and was refused: how often, by port.
+    /// What the app sent over UDP and was refused: how often, by port. To port 0 nothing is sent: a C library that connects there asks
+    /// which of its addresses has a route (RFC 6724).
     pub fn refused_datagrams(&self) -> BTreeMap<i64, u64> {
         use crate::output::map::Cell;
         use reel_compiler::aggregate::AggValue;
         let entries = self.session.map_named("refused").unwrap_or_default();
         let count = |entry: &crate::output::map::Entry| match (entry.key.first().and_then(Value::as_int), &entry.cell) {
-            (Some(port), Cell::Agg(AggValue::Unsigned(count))) => Some((port, *count)),
+            (Some(port), Cell::Agg(AggValue::Unsigned(count))) if port != 0 => Some((port, *count)),
             _ => None,
         };
         entries.iter().filter_map(count).collect()

@@ -10,6 +10,7 @@ pub fn files() -> &'static [(&'static str, &'static str)] {
         ("noise.rr", include_str!("noise.rr")),
         ("http.rr", include_str!("http.rr")),
         ("redis.rr", include_str!("redis.rr")),
+        ("dns.rr", include_str!("dns.rr")),
     ]
 }
 

@@ -12,6 +12,7 @@ pub struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { name: "apilat", text: include_str!("tools/apilat.rr") },
+    Tool { name: "dnsslow", text: include_str!("tools/dnsslow.rr") },
     Tool { name: "httperr", text: include_str!("tools/httperr.rr") },
     Tool { name: "httpslow", text: include_str!("tools/httpslow.rr") },
     Tool { name: "httptop", text: include_str!("tools/httptop.rr") },

@@ -36,9 +36,15 @@ pub fn counter(address: impl Into<SocketAddr>) -> SocketAddr {
 
 /// Asks the service for its page, on one connection of its own.
 pub fn ask(port: u16) -> String {
+    ask_for(port, "/ping")
+}
+
+/// Asks for a path, on one connection of its own.
+pub fn ask_for(port: u16, path: &str) -> String {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(b"GET /ping HTTP/1.1\r\nHost: plain\r\nConnection: close\r\n\r\n").unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: plain\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     text

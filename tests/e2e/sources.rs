@@ -20,7 +20,7 @@ const COUNTS: &str =
 const ANSWER: [&str; 2] = ["@http[GET, /ping, 200]: 5", "@redis[INCR, 7]: 5"];
 
 /// A packet file that tcpdump writes of some TCP ports of the loopback interface.
-struct Tcpdump {
+pub struct Tcpdump {
     process: Running,
     path: PathBuf,
     marker: u16,
@@ -28,12 +28,17 @@ struct Tcpdump {
 
 impl Tcpdump {
     fn start(path: PathBuf, ports: &[u16]) -> Tcpdump {
+        let ports: Vec<String> = ports.iter().map(|port| format!("tcp port {port}")).collect();
+        Tcpdump::of(path, &ports.join(" or "))
+    }
+
+    /// Writes what a filter takes (pcap-filter(7)).
+    pub fn of(path: PathBuf, filter: &str) -> Tcpdump {
         let marker = free_port().unwrap();
-        let filter = ports.iter().map(|port| format!("tcp port {port} or ")).collect::<String>();
         let mut command = Command::new("tcpdump");
         // A packet takes 256 KiB of the buffer in this mode, whatever its length: 64 MiB hold all that a test sends.
         command.args(["-i", "lo", "-U", "--immediate-mode", "-B", "65536", "-w"]).arg(&path);
-        command.arg(format!("{filter}udp port {marker}")).stderr(Stdio::piped());
+        command.arg(format!("({filter}) or udp port {marker}")).stderr(Stdio::piped());
         let mut process = Running::start(&mut command).unwrap();
         let mut lines = BufReader::new(process.0.stderr.take().unwrap());
         let mut line = String::new();
@@ -45,7 +50,7 @@ impl Tcpdump {
     }
 
     /// Waits until everything that was sent before is in the file: packets keep their order.
-    fn stop(mut self) -> PathBuf {
+    pub fn stop(mut self) -> PathBuf {
         let text = b"everything before this is written";
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         socket.send_to(text, ("127.0.0.1", self.marker)).unwrap();
@@ -104,7 +109,7 @@ fn a_recording_a_packet_file_and_a_live_capture_give_the_same_answer() {
 }
 
 /// Interrupts a run, and takes what it printed.
-fn end(run: Running) -> Ran {
+pub fn end(run: Running) -> Ran {
     rustix::process::kill_process(rustix::process::Pid::from_child(&run.0), rustix::process::Signal::INT).unwrap();
     wait_end(run)
 }

@@ -12,6 +12,7 @@ use reel_lang::schema::{Direction, Side};
 use reel_probes::event::{Cookie, Data, Event, Flow, StateChange, Task, TcpState};
 use reel_probes::sockets::Socket;
 
+use super::datagrams::{Datagrams, Parts};
 use super::joining::{Joined, Joining, PickedUp};
 use super::stream::{Piece, Stream};
 
@@ -120,6 +121,8 @@ pub struct Connections {
     totals: Totals,
     /// Connections that were open before, where the capture is of processes that reel did not start.
     joining: Option<Joining>,
+    datagrams: Datagrams,
+    parts: Parts,
 }
 
 impl Connections {
@@ -138,6 +141,11 @@ impl Connections {
         match event {
             Event::Data(data) => self.data(data, sink),
             Event::State(change) => self.state(change, sink),
+            Event::Datagram(part) => {
+                if let Some(datagram) = self.parts.add(part) {
+                    self.datagrams.add(&datagram, &mut self.next_id, sink);
+                }
+            }
         }
     }
 
@@ -148,11 +156,12 @@ impl Connections {
         for connection in open {
             self.end(connection, moment, sink);
         }
+        self.datagrams.finish(moment, sink);
     }
 
     /// What is missing so far.
     pub fn losses(&self) -> Losses {
-        self.losses
+        Losses { missing_bytes: self.losses.missing_bytes + self.parts.missing_bytes, ..self.losses }
     }
 
     /// What was captured so far, of connections that have ended.

@@ -18,6 +18,7 @@ impl Sink for Transcript {
         let text = match piece {
             Piece::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Piece::Hole(len) => format!("[hole of {len}]"),
+            Piece::Datagram(bytes) => format!("[datagram of {}]", bytes.len()),
         };
         let _ = writeln!(self.0, "{} {} {text} by {}", conn.0, side.name(), moment.task.tid);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use reel_lang::schema::Side;
 use reel_protocols::conversation::{Config, Conversation, Counters, Exchange};
+use reel_protocols::{Demand, Protocol};
 
 use super::connections::{ConnId, Ends, Moment};
 use super::stream::Piece;
@@ -64,6 +65,11 @@ impl Conversations {
                 live.conversation(&self.config).bytes(side, moment.time_ns, &bytes, moment);
             }
             Piece::Hole(len) => live.conversation(&self.config).hole(side, len),
+            Piece::Datagram(bytes) => {
+                if let Some(conversation) = live.of_datagrams(&self.config, &bytes) {
+                    conversation.datagram(side, moment.time_ns, &bytes, moment);
+                }
+            }
         }
         self.drain(conn);
     }
@@ -117,6 +123,19 @@ impl Conversations {
 }
 
 impl Live {
+    /// The conversation of which a datagram is part, or begins.
+    fn of_datagrams(&mut self, config: &Arc<Config>, first: &[u8]) -> Option<&mut Conversation<Moment>> {
+        if self.conversation.is_none() {
+            // What no protocol claims came to a port that is one's own: it breaks that protocol.
+            let claims = |(protocol, _): &&(&dyn Protocol, Demand)| protocol.infer_datagram(first).is_some();
+            let has_any = |(protocol, _): &&(&dyn Protocol, Demand)| protocol.datagram_codec().is_some();
+            let found = config.protocols.iter().find(claims).or_else(|| config.protocols.iter().find(has_any));
+            let (protocol, demand) = found?;
+            self.conversation = Conversation::of_datagrams(*protocol, *demand, Arc::clone(config)).map(Box::new);
+        }
+        self.conversation.as_deref_mut()
+    }
+
     fn conversation(&mut self, config: &Arc<Config>) -> &mut Conversation<Moment> {
         self.conversation.get_or_insert_with(|| Box::new(Conversation::new(Arc::clone(config))))
     }

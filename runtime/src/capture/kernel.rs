@@ -8,7 +8,7 @@ use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
 use reel_probes::cgroup::Cgroup;
 use reel_probes::doctor::{Choice, Rung};
-use reel_probes::programs::{self, Whose};
+use reel_probes::programs::{self, Transports, Whose};
 use reel_probes::ringbuf::POLL_INTERVAL;
 
 use crate::engine::compile::{self, Kernel};
@@ -30,11 +30,19 @@ pub struct Settings {
     pub rung: Option<Rung>,
     /// Whose traffic.
     pub whose: Whose,
+    /// What of it.
+    pub transports: Transports,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { ring_len_bytes: 8 << 20, filters: Default::default(), rung: None, whose: Whose::App }
+        Settings {
+            ring_len_bytes: 8 << 20,
+            filters: Default::default(),
+            rung: None,
+            whose: Whose::App,
+            transports: Transports::Tcp,
+        }
     }
 }
 
@@ -54,7 +62,7 @@ pub fn compile(rung: Rung, cgroup_id: u64, settings: &Settings) -> Result<(Kerne
     let parameters = vec![cgroup_id.to_string(), (settings.ring_len_bytes / 4).to_string()];
     let lower = compile::kernel_options();
     let bpf = bpf::Options { ring_len_bytes: settings.ring_len_bytes, ..bpf::Options::default() };
-    let text = programs::capture_of(settings.whose, rung, &settings.filters);
+    let text = programs::capture_of(settings.whose, rung, &settings.filters, settings.transports);
     trusted(NAME, &text, parameters, &lower, &bpf)
 }
 
@@ -181,9 +189,11 @@ mod tests {
     fn the_kernel_takes_the_capture_program_of_each_rung() {
         let Ok(cgroup) = Cgroup::create() else { return };
         for rung in Rung::LADDER {
-            let settings = Settings { rung: Some(rung), ..Settings::default() };
-            let failed = Capture::start(&cgroup, &settings).err();
-            assert!(failed.is_none() || rung.lacking().is_some(), "{rung}: {failed:?}");
+            for transports in [Transports::Tcp, Transports::TcpAndUdp] {
+                let settings = Settings { rung: Some(rung), transports, ..Settings::default() };
+                let failed = Capture::start(&cgroup, &settings).err();
+                assert!(failed.is_none() || rung.lacking().is_some(), "{rung} {transports:?}: {failed:?}");
+            }
         }
         let _ = cgroup.remove();
     }
@@ -192,7 +202,8 @@ mod tests {
     fn the_kernel_takes_the_capture_program_of_everybody() {
         for rung in Rung::LADDER {
             for whose in [Whose::Below(1), Whose::Process(std::process::id()), Whose::AllBut(std::process::id())] {
-                let settings = Settings { rung: Some(rung), whose, ..Settings::default() };
+                let transports = Transports::TcpAndUdp;
+                let settings = Settings { rung: Some(rung), whose, transports, ..Settings::default() };
                 let failed = Capture::watch(&settings).err();
                 let lacks = rung.lacking().is_some() || crate::app::privileged().is_err();
                 assert!(failed.is_none() || lacks, "{rung} {whose:?}: {failed:?}");
@@ -205,7 +216,7 @@ mod tests {
         let settings = Settings::default();
         for rung in Rung::LADDER {
             let Ok((program, _)) = compile(rung, 7, &settings) else { continue };
-            let mut text = programs::capture(rung, &settings.filters);
+            let mut text = programs::capture(rung, &settings.filters, settings.transports);
             for (asked, plain) in [
                 ("/ours(args.sk)/", "/socket_cgroup(args.sk) == $1/"),
                 ("!ours($sk)", "socket_cgroup($sk) != $1"),

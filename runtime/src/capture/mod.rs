@@ -5,6 +5,7 @@
 
 pub mod connections;
 pub mod conversations;
+pub mod datagrams;
 pub mod joining;
 pub mod kernel;
 pub mod names;

@@ -18,6 +18,8 @@ pub enum Piece {
     Bytes(Vec<u8>),
     /// So many bytes are missing here.
     Hole(u64),
+    /// A message with bounds of its own, of a conversation that is no stream.
+    Datagram(Vec<u8>),
 }
 
 /// One direction of a connection.
@@ -201,6 +203,7 @@ mod tests {
         let mut show = |piece: Piece| match piece {
             Piece::Bytes(bytes) => shown.push_str(&String::from_utf8_lossy(&bytes)),
             Piece::Hole(len) => shown.push_str(&format!("[{len}]")),
+            Piece::Datagram(_) => {}
         };
         if let Some(seq) = start {
             stream.starts_at(seq);
@@ -263,6 +266,7 @@ mod tests {
             stream.add(10 + (i << 20), &vec![0; 1 << 20], 1 << 20, &mut |piece| match piece {
                 Piece::Hole(len) => holes += len,
                 Piece::Bytes(b) => bytes += b.len(),
+                Piece::Datagram(_) => {}
             });
         }
         assert_eq!((holes, bytes), (10, 6 << 20));

@@ -51,7 +51,7 @@ pub fn text(script: &Script, program: hir::Program) -> Result<String, Failure> {
 fn capture(args: &Args) -> Result<String, Failure> {
     let rules = rules::load(&args.input.files, &Machine::default())?;
     if let Some(through) = args.through {
-        return Ok(programs::capture(through.into(), rules.filters()));
+        return Ok(programs::capture(through.into(), rules.filters(), rules.transports()));
     }
     let choice = Rung::choose(&examine()).map_err(|lacking| {
         Failure::new(Exit::Machine, format!("nothing can be captured on this machine: {}", lacking.why))
@@ -61,5 +61,5 @@ fn capture(args: &Args) -> Result<String, Failure> {
     for (rung, why) in &choice.passed_over {
         out += &format!("// Not through {rung}, for lack of {why}.\n");
     }
-    Ok(out + &programs::capture(choice.rung, rules.filters()))
+    Ok(out + &programs::capture(choice.rung, rules.filters(), rules.transports()))
 }

@@ -115,6 +115,7 @@ pub fn run(args: Args) -> Outcome {
             ring_len_bytes: args.ring_mib.next_power_of_two() << 20,
             filters: rules.filters().clone(),
             rung: args.through.map(Into::into),
+            transports: rules.transports(),
             ..Settings::default()
         },
     };

@@ -42,7 +42,8 @@ impl Live {
     /// # Errors
     /// What this machine cannot do.
     pub fn start(cgroup: &Cgroup, messages: Messages) -> Result<Live, Failure> {
-        let capture = Capture::start(cgroup, &Settings::default())?;
+        let settings = Settings { transports: messages.transports(), ..Settings::default() };
+        let capture = Capture::start(cgroup, &settings)?;
         Ok(Live::of(capture, Connections::default(), messages))
     }
 
@@ -52,7 +53,7 @@ impl Live {
     /// # Errors
     /// What this machine cannot do.
     pub fn watch(whose: Whose, namespace_of: Option<u32>, messages: Messages) -> Result<Live, Failure> {
-        let capture = Capture::watch(&Settings { whose, ..Settings::default() })?;
+        let capture = Capture::watch(&Settings { whose, transports: messages.transports(), ..Settings::default() })?;
         // Asked once the capture is at work: what opens from now on, it sees.
         let open = sockets::tcp(namespace_of).unwrap_or_else(|error| {
             eprintln!("reel: warning: connections that are open already cannot be listed, and are left out: {error}");
@@ -115,10 +116,7 @@ impl Live {
 
 impl Listener {
     fn remember(&mut self, event: &Event<'_>) {
-        let task = match event {
-            Event::Data(data) => data.task,
-            Event::State(change) => change.task,
-        };
+        let task = event.task();
         if self.comms.len() >= MAX_COMMS {
             self.comms.clear();
         }

@@ -17,9 +17,10 @@ use reel_lang::hir::{self, Event, Header, MapId, MessageProbe};
 use reel_lang::schema::{Schema, Side, conn};
 use reel_lang::value::Value;
 use reel_probes::catalog;
+use reel_probes::programs::Transports;
 use reel_protocols::conversation::{Config, Timed};
 use reel_protocols::record::Conn;
-use reel_protocols::{Demand, Message, Protocol, protocols};
+use reel_protocols::{Demand, Message, Protocol, has_datagrams, protocols};
 
 use super::clock::Clock;
 use super::screen::Store;
@@ -102,6 +103,12 @@ impl Messages {
     /// Whether there is a clause on messages, and not only on moments.
     pub fn listens(&self) -> bool {
         !self.probes.is_empty()
+    }
+
+    /// What must be captured for them: datagrams only where a clause listens to a protocol of theirs.
+    pub fn transports(&self) -> Transports {
+        let wants = self.probes.iter().any(|(probe, _)| has_datagrams(&probe.protocol));
+        if wants { Transports::TcpAndUdp } else { Transports::Tcp }
     }
 
     /// How conversations are decoded for these clauses: a field that none of them reads is left alone.

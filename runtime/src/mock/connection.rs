@@ -144,7 +144,7 @@ impl Connection {
     fn greet(&mut self, mock: &mut Mock, now_ns: u64, out: &mut Out) {
         let (taken, speaks) = mock.book.take_greeting(self.destination);
         match taken {
-            Some(index) => self.say(mock, now_ns, index, 0),
+            Some(index) => self.say(mock, now_ns, index, 0, None),
             None if mock.on_miss == OnMiss::Pass && (speaks || !mock.book.knows(self.destination)) => {
                 self.forward(mock, Bytes::new(), out);
             }
@@ -280,12 +280,12 @@ impl Connection {
         mock.effects.answered.push(Answered { mock: id, title, differences, request: differing });
         let answered = View { response: entry.exchange.response.as_ref(), ..view };
         mock.effects.unmet.extend(unmet(rules.as_ref(), Side::Response, &answered));
-        self.say(mock, now_ns, index, mocking.delay_ns);
+        self.say(mock, now_ns, index, mocking.delay_ns, Some(&request.message));
     }
 
-    /// Sends what a recorded server sent, and what it said unasked after that.
-    fn say(&mut self, mock: &mut Mock, now_ns: u64, index: usize, delay_ns: u64) {
-        let mut next = Some(index);
+    /// Sends what a recorded server sent, in answer to a request, and what it said unasked after that.
+    fn say(&mut self, mock: &mut Mock, now_ns: u64, index: usize, delay_ns: u64, asked: Option<&Message>) {
+        let (mut next, mut asked) = (Some(index), asked);
         while let Some(index) = next {
             let Some(entry) = mock.book.entry(index) else { return };
             let codec = self.codec.get_or_insert_with(|| entry.protocol.codec());
@@ -293,7 +293,13 @@ impl Connection {
                 codec.pair(response);
             }
             let then = Then::from(entry.ending);
-            self.waiting.push_back(Waiting { due: Due::At(now_ns + delay_ns), bytes: entry.answer.clone(), then });
+            let mut bytes = entry.answer.clone();
+            if let Some(asked) = asked.take().filter(|_| entry.protocol.numbers_requests()) {
+                let mut own = bytes.to_vec();
+                entry.protocol.address(asked, &mut own);
+                bytes = own.into();
+            }
+            self.waiting.push_back(Waiting { due: Due::At(now_ns + delay_ns), bytes, then });
             self.last = Some(index);
             next = mock.book.take_push(index);
         }

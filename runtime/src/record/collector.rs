@@ -108,6 +108,11 @@ impl Collector {
 
     fn keep(&mut self) {
         while let Some(Heard { conn, ends, exchange }) = self.conversations.next_heard() {
+            // An answer that came twice, or after its time, is nothing that the app asked for once more.
+            if exchange.protocol.datagram_codec().is_some() && exchange.request.is_none() && exchange.response.is_some()
+            {
+                continue;
+            }
             let messages = exchange.request.iter().chain(&exchange.interim).chain(&exchange.response);
             self.len_bytes +=
                 size_of::<Captured>() + messages.map(|timed| message_len_bytes(&timed.message)).sum::<usize>();

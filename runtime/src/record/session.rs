@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, after, select};
-use reel_probes::event::{Event, Task};
+use reel_probes::event::Task;
 use reel_protocols::conversation::Config;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -289,11 +289,7 @@ impl State {
 
     fn take(&mut self, batch: &Batch) {
         self.bad_records += batch.events(|event| {
-            let task = match event {
-                Event::Data(data) => data.task,
-                Event::State(change) => change.task,
-            };
-            remember(&mut self.comms, task);
+            remember(&mut self.comms, event.task());
             self.connections.event(event, &mut self.collector);
         });
     }

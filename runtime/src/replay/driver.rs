@@ -93,8 +93,9 @@ pub fn replay(
     let client = Client::new(options.test_at_most);
     let mut session = Session { recording, secrets, rules, options, server, listening, client };
     let run = session.run(&chosen, host, watch);
+    let refused_datagrams = host.refused_datagrams();
     host.stop();
-    run
+    run.map(|run| Run { refused_datagrams, ..run })
 }
 
 fn damaged(reason: String) -> Failure {

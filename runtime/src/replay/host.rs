@@ -1,5 +1,6 @@
 //! What runs the app.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::process::ExitStatus;
@@ -47,6 +48,11 @@ pub trait AppHost {
 
     /// What ended the run before its time, if anything did, or does within this time.
     fn ended(&mut self, at_most: Duration) -> Option<Ended>;
+
+    /// What the app sent over UDP and was refused: how often, by port.
+    fn refused_datagrams(&self) -> BTreeMap<i64, u64> {
+        BTreeMap::new()
+    }
 
     /// Stops the app.
     fn stop(&mut self);

@@ -1,5 +1,6 @@
 //! What a replay came to.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -86,6 +87,8 @@ pub struct Run {
     pub gave_way: Vec<(Origin, Origin)>,
     /// How many redacted values were only held to be the same each time.
     pub secrets: u64,
+    /// What the app sent over UDP and was refused: how often, by port.
+    pub refused_datagrams: BTreeMap<i64, u64>,
     /// What ended the run before its last test was done, or the app with a complaint after it.
     pub ended: Option<Ended>,
 }

@@ -1,5 +1,6 @@
 //! The app in the kernel's sandbox: its own cgroup, its connections led to the mock.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -63,6 +64,10 @@ impl AppHost for SandboxHost {
             return Some(Ended::Interrupted);
         }
         status.map(Ended::Exited)
+    }
+
+    fn refused_datagrams(&self) -> BTreeMap<i64, u64> {
+        self.sandbox.as_ref().map(Sandbox::refused_datagrams).unwrap_or_default()
     }
 
     fn stop(&mut self) {

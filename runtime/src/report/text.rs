@@ -7,6 +7,8 @@ use crate::mock::{Effects, Miss, UnmetCall};
 use crate::recording::display_message;
 use crate::replay::{Reply, Run, TestOutcome};
 
+const DNS_PORT: i64 = 53;
+
 /// Writes the report of a run, with colours.
 pub fn text(run: &Run) -> String {
     let mut out = Painter::default();
@@ -162,6 +164,13 @@ pub(super) fn rules(out: &mut Painter, run: &Run) {
     }
     for origin in &run.unmatched {
         out.paint(Style::Warning, "warning").plain(format!(": no message has what {origin} speaks of")).line();
+    }
+    for (port, count) in &run.refused_datagrams {
+        let datagrams = if *count == 1 { "datagram" } else { "datagrams" };
+        let what = format!(": UDP is not mocked: the app was refused {count} {datagrams} to port {port}");
+        let remedy =
+            if *port == DNS_PORT { "; give it the names that it looks up in /etc/hosts, or addresses" } else { "" };
+        out.paint(Style::Warning, "warning").plain(what + remedy).line();
     }
     for (ignore, by) in &run.gave_way {
         out.paint(Style::Warning, "warning").plain(format!(": {ignore} gives way to {by}")).line();

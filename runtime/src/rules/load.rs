@@ -7,7 +7,9 @@ use reel_compiler::{lower, plan};
 use reel_lang::check::Options;
 use reel_lang::diagnostic::Diagnostics;
 use reel_lang::env::Environment;
+use reel_lang::hir::{self, Action, Header, Stage, Stmt, StmtKind};
 use reel_lang::span::SourceMap;
+use reel_probes::programs::Transports;
 
 use super::ruleset::Ruleset;
 use crate::cli::sources;
@@ -55,5 +57,19 @@ pub(super) fn compile(sources: &SourceMap, env: &dyn Environment) -> Result<(Rul
     })?;
     let native = Native::compile(&module.module).map_err(|error| LoadError::Compiler(error.to_string()))?;
     let filters = plan::filters(&program, env);
-    Ok((Ruleset::new(&program, module, native, sources, stdlib_programs).with_filters(filters), warnings))
+    let transports = transports(&program);
+    let ruleset = Ruleset::new(&program, module, native, sources, stdlib_programs);
+    Ok((ruleset.with_filters(filters).with_transports(transports), warnings))
+}
+
+/// Datagrams cost something at the end of every system call, so they are read only where a capture rule asks for a protocol of theirs.
+fn transports(program: &hir::Program) -> Transports {
+    let asks = program.clauses.iter().any(|clause| match &clause.header {
+        Header::Rule(rule) if rule.stage == Stage::Capture => {
+            let skips = |stmt: &Stmt| matches!(&stmt.kind, StmtKind::Action(Action::Skip));
+            reel_protocols::has_datagrams(&rule.protocol) && !clause.body.iter().any(skips)
+        }
+        _ => false,
+    });
+    if asks { Transports::TcpAndUdp } else { Transports::Tcp }
 }

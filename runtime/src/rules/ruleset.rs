@@ -13,6 +13,7 @@ use reel_lang::hir::{self, Action, ExprKind, Header, NoiseId, Stage};
 use reel_lang::schema::{Side, conn};
 use reel_lang::span::{SourceMap, Span};
 use reel_lang::value::Value;
+use reel_probes::programs::Transports;
 use reel_protocols::record::Conn;
 
 use super::machine::{Machine, RuleHost};
@@ -26,6 +27,7 @@ pub struct Ruleset {
     /// One at a time: a rule may use maps.
     machine: Mutex<Machine>,
     filters: Filters,
+    transports: Transports,
 }
 
 pub(super) struct Clause {
@@ -48,6 +50,17 @@ impl Ruleset {
     pub(super) fn with_filters(mut self, filters: Filters) -> Self {
         self.filters = filters;
         self
+    }
+
+    /// Takes note of what is to be recorded beside TCP.
+    pub(super) fn with_transports(mut self, transports: Transports) -> Self {
+        self.transports = transports;
+        self
+    }
+
+    /// Whether a capture rule asks for a protocol of datagrams.
+    pub fn transports(&self) -> Transports {
+        self.transports
     }
 
     /// What the capture rules say of whole connections: the kernel drops the others.
@@ -91,7 +104,13 @@ impl Ruleset {
         let names = program.noise.iter().map(|class| Arc::from(class.name.as_str()));
         let noise = module.noise.iter().map(|index| *index as usize).zip(names).collect();
         let host = RuleHost { maps: Maps::new(&module.module.maps), values: Vec::new() };
-        Ruleset { clauses, noise, machine: Mutex::new(Machine { native, host }), filters: Filters::default() }
+        Ruleset {
+            clauses,
+            noise,
+            machine: Mutex::new(Machine { native, host }),
+            filters: Filters::default(),
+            transports: Transports::default(),
+        }
     }
 
     /// Runs what asks of an exchange with the machine and the exchange's flat record.

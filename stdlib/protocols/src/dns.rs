@@ -17,7 +17,7 @@ use reel_lang::value::Value;
 
 use crate::reader::Reader;
 use crate::{Codec, Demand, Frame, Inference, Malformed, Message, Pairing, Protocol, Rest, Unencodable};
-use parts::{HEADER_LEN, Header, Parts};
+use parts::{HEADER_LEN, Parts, is_plausible};
 use slots::{request, response};
 
 /// Slot numbers of the schema.
@@ -57,15 +57,10 @@ impl Protocol for Dns {
         if len < MESSAGE_LEN_MIN {
             return Inference::No;
         }
-        if input.get(4).is_some_and(|flags| (flags & 0x80 != 0) != (side == Side::Response)) {
+        if !is_plausible(reader.rest(), side) {
             return Inference::No;
         }
-        match Header::read(&mut reader) {
-            Some(header) if !header.is_plausible() => return Inference::No,
-            Some(_) => {}
-            None => return Inference::Unsure,
-        }
-        match input.get(2..).and_then(|rest| rest.get(..len)) {
+        match reader.rest().get(..len) {
             Some(message) if Parts::of(message).is_ok() => Inference::Yes,
             Some(_) => Inference::No,
             None => Inference::Unsure,
@@ -81,9 +76,8 @@ impl Protocol for Dns {
     }
 
     fn infer_datagram(&self, input: &[u8]) -> Option<Side> {
-        let header = Header::read(&mut Reader::at(input, 0)).filter(Header::is_plausible)?;
-        Parts::of(input).ok()?;
-        Some(if header.is_response() { Side::Response } else { Side::Request })
+        let side = if input.get(2)? & 0x80 == 0 { Side::Request } else { Side::Response };
+        (is_plausible(input, side) && Parts::of(input).is_ok()).then_some(side)
     }
 
     fn numbers_requests(&self) -> bool {

@@ -9,7 +9,10 @@ pub struct Counts {
     pub first_other_link: Option<i32>,
     /// Neither IPv4 nor IPv6: ARP, for one.
     pub not_ip: u64,
+    /// Datagrams that no protocol claims.
     pub udp: u64,
+    /// Datagrams of which the capture kept only the front.
+    pub cut_datagrams: u64,
     /// IP, and neither TCP nor UDP.
     pub other_transport: u64,
     pub fragments: u64,
@@ -39,7 +42,8 @@ impl Counts {
             (self.other_link, format!("left out: of link type {link}, or another that is not read")),
             (self.malformed, "left out: headers that end too soon or contradict themselves".to_owned()),
             (self.fragments, "left out: fragments of IP".to_owned()),
-            (self.udp, "left out: UDP".to_owned()),
+            (self.udp, "left out: UDP that is no DNS".to_owned()),
+            (self.cut_datagrams, "left out: datagrams that the capture has cut short".to_owned()),
             (self.cut, format!("cut short by the capture: {} bytes are missing", self.cut_bytes)),
         ];
         let mut notes: Vec<String> = facts

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 
 use super::counts::Counts;
 use super::flow::{Flow, Out};
-use super::packet::Segment;
-use crate::capture::connections::{ConnId, Sink};
+use super::packet::{self, Carried, Segment};
+use crate::capture::connections::{ConnId, Moment, NOBODY, Sink};
+use crate::capture::datagrams::{self, Datagrams};
 
 /// The most connections that are remembered, those that have ended lately among them.
 pub const MAX_FLOWS: usize = 32_768;
@@ -33,10 +34,27 @@ pub struct Flows {
     next_id: u32,
     kept_len_bytes: usize,
     swept_ns: u64,
+    datagrams: Datagrams,
     pub counts: Counts,
 }
 
 impl Flows {
+    /// Takes what the next packet carries.
+    pub fn carried<S: Keeps>(&mut self, carried: &Carried<'_>, sink: &mut S) {
+        match carried {
+            Carried::Segment(segment) => self.segment(segment, sink),
+            Carried::Datagram(datagram) => self.datagram(datagram, sink),
+        }
+    }
+
+    fn datagram<S: Keeps>(&mut self, datagram: &packet::Datagram<'_>, sink: &mut S) {
+        let packet::Datagram { from, to, time_ns, payload } = *datagram;
+        let moment = Moment { time_ns, task: NOBODY };
+        let datagram = datagrams::Datagram { socket: None, from, to, moment, bytes: payload.to_vec() };
+        self.datagrams.add(&datagram, &mut self.next_id, sink);
+        self.counts.udp = self.datagrams.unclaimed;
+    }
+
     /// Takes the next segment.
     pub fn segment<S: Keeps>(&mut self, segment: &Segment<'_>, sink: &mut S) {
         self.sweep(segment.time_ns, sink);
@@ -64,6 +82,7 @@ impl Flows {
         for mut flow in open {
             flow.end(&mut Out { sink, counts: &mut self.counts, next_id: &mut self.next_id });
         }
+        self.datagrams.finish(Moment { time_ns: 0, task: NOBODY }, sink);
     }
 
     fn remove<S: Keeps>(&mut self, key: &Key, sink: &mut S) {

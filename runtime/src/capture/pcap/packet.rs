@@ -1,4 +1,4 @@
-//! Finds the TCP segment in a packet: link layer, VLAN tags, IP with its extension headers, TCP.
+//! Finds the TCP segment or the datagram in a packet: link layer, VLAN tags, IP with its extension headers, TCP, UDP.
 //!
 //! Ethernet, Linux cooked capture (v1 and v2), BSD loopback and raw IP are read. A packet that was cut when it was captured still
 //! tells its true length, so that what is missing is a hole of known size.
@@ -27,8 +27,24 @@ pub struct Segment<'a> {
     pub total_len: u32,
 }
 
-/// Finds a packet's TCP segment; what is none, or cannot be read, is counted.
-pub fn segment<'a>(packet: Packet<'a>, counts: &mut Counts) -> Option<Segment<'a>> {
+/// What a packet carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried<'a> {
+    Segment(Segment<'a>),
+    Datagram(Datagram<'a>),
+}
+
+/// A whole datagram (RFC 768).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub time_ns: u64,
+    pub payload: &'a [u8],
+}
+
+/// Finds what a packet carries; what is neither, or cannot be read, is counted.
+pub fn carried<'a>(packet: Packet<'a>, counts: &mut Counts) -> Option<Carried<'a>> {
     counts.packets += 1;
     let sliced = match slice(packet) {
         Sliced::Found(sliced) => *sliced,
@@ -58,8 +74,16 @@ pub fn segment<'a>(packet: Packet<'a>, counts: &mut Counts) -> Option<Segment<'a
         && payload.is_some_and(|payload| payload.incomplete || payload.len_source == etherparse::LenSource::Slice);
     let tcp = match &sliced.transport {
         Some(TransportSlice::Tcp(tcp)) => tcp,
+        Some(TransportSlice::Udp(udp)) if !is_cut => {
+            return Some(Carried::Datagram(Datagram {
+                from: SocketAddr::new(source, udp.source_port()),
+                to: SocketAddr::new(destination, udp.destination_port()),
+                time_ns: packet.time_ns,
+                payload: udp.payload(),
+            }));
+        }
         Some(TransportSlice::Udp(_)) => {
-            counts.udp += 1;
+            counts.cut_datagrams += 1;
             return None;
         }
         None if sliced.stop_err.is_some() && payload.is_some_and(|payload| payload.ip_number == ip_number::TCP) => {
@@ -77,7 +101,7 @@ pub fn segment<'a>(packet: Packet<'a>, counts: &mut Counts) -> Option<Segment<'a
         counts.cut += 1;
         counts.cut_bytes += u64::from(missing);
     }
-    Some(Segment {
+    Some(Carried::Segment(Segment {
         from: SocketAddr::new(source, tcp.source_port()),
         to: SocketAddr::new(destination, tcp.destination_port()),
         time_ns: packet.time_ns,
@@ -88,7 +112,7 @@ pub fn segment<'a>(packet: Packet<'a>, counts: &mut Counts) -> Option<Segment<'a
         rst: tcp.rst(),
         payload,
         total_len: u32::try_from(payload.len()).unwrap_or(u32::MAX).saturating_add(missing),
-    })
+    }))
 }
 
 enum Sliced<'a> {

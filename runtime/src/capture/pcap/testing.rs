@@ -146,6 +146,21 @@ impl Tape {
         self
     }
 
+    /// Sends a datagram.
+    pub(crate) fn datagram(mut self, who: Who, payload: &[u8]) -> Tape {
+        let (from, to) = (self.ends[who as usize], self.ends[1 - who as usize]);
+        let step = match (from, to) {
+            (SocketAddr::V4(from), SocketAddr::V4(to)) => PacketBuilder::ipv4(from.ip().octets(), to.ip().octets(), 9),
+            (SocketAddr::V6(from), SocketAddr::V6(to)) => PacketBuilder::ipv6(from.ip().octets(), to.ip().octets(), 9),
+            _ => unreachable!("both ends are of one family"),
+        };
+        let mut bytes = self.front();
+        step.udp(from.port(), to.port()).write(&mut bytes, payload).unwrap();
+        self.packets.push(Packet { time_ns: self.now_ns, kept: bytes.len(), bytes });
+        self.now_ns += 1_000_000;
+        self
+    }
+
     /// Changes the list of packets.
     pub(crate) fn edit(mut self, change: impl FnOnce(&mut Vec<Packet>)) -> Tape {
         change(&mut self.packets);

@@ -53,7 +53,11 @@ fn line(told: &Told, lines: &mut String) {
             text::plain(timed.message.field(field.id))
         }
     };
-    let (asked, answered) = if exchange.protocol.framed() { ("path", "body") } else { ("data", "data") };
+    let (asked, answered) = match exchange.protocol.schema().protocol.as_str() {
+        "dns" => ("name", "rcode"),
+        "tcp" => ("data", "data"),
+        _ => ("path", "body"),
+    };
     let (asked, answered) = (field(&exchange.request, asked), field(&exchange.response, answered));
     let fault = exchange.fault.as_ref().map_or(String::new(), |fault| format!(" ({fault})"));
     let opaque = if exchange.protocol.framed() { "" } else { "bytes " };
@@ -187,7 +191,38 @@ fn what_is_not_read_is_counted() {
         udp.bytes[9] = 17;
         packets.push(udp);
     });
-    check(&tape, TWO, &["1 packet left out: fragments of IP", "1 packet left out: UDP"]);
+    check(&tape, TWO, &["1 packet left out: fragments of IP", "1 packet left out: UDP that is no DNS"]);
+}
+
+/// The question for svc.test, and an answer that there is no such name.
+fn dns(id: u8) -> [Vec<u8>; 2] {
+    let message = |flags: [u8; 2]| {
+        let head = [0, id, flags[0], flags[1], 0, 1, 0, 0, 0, 0, 0, 0];
+        [&head[..], b"\x03svc\x04test\0\0\x01\0\x01"].concat()
+    };
+    [message([1, 0]), message([0x81, 0x83])]
+}
+
+#[test]
+fn datagrams_of_dns_are_read_on_every_link_and_others_counted() {
+    let ([asks, answers], [unanswered, _]) = (dns(7), dns(8));
+    for link in Link::ALL {
+        for ends in [["10.0.0.1:40000", "10.0.0.2:53"], ["[fe80::1]:40000", "[fe80::2]:5399"]] {
+            let tape = Tape::between(link, ends[0], ends[1]).datagram(Client, &unanswered).datagram(Client, &asks);
+            let tape = tape.datagram(Server, &answers).datagram(Server, &answers);
+            let lines = "svc.test NXDOMAIN\n NXDOMAIN (a response without a request)\n\
+                         svc.test  (the connection ended without a response)\n";
+            check(&tape, lines, &[]);
+        }
+    }
+    let tape = Tape::between(Link::Raw, "10.0.0.1:40000", "10.0.0.2:5399").datagram(Client, b"ping");
+    check(&tape, "", &["1 packet left out: UDP that is no DNS"]);
+    let cut = Tape::new(Link::Raw).datagram(Client, &asks).edit(|packets| packets[0].kept -= 1);
+    check(&cut, "", &["1 packet left out: datagrams that the capture has cut short"]);
+    let broken = Tape::between(Link::Raw, "10.0.0.1:40000", "10.0.0.2:53").datagram(Client, b"ping");
+    let fault =
+        "  (invalid request: a header of less than 12 bytes at byte 4 of the message (RFC 1035 section 4.1.1))\n";
+    check(&broken, fault, &["1 conversation broke its protocol, and was left there", "4 bytes are in no message"]);
 }
 
 #[test]

@@ -58,8 +58,8 @@ impl Captured {
         let taken = packets.next(|packet| {
             start_ns.get_or_insert(packet.time_ns);
             *now_ns = packet.time_ns;
-            if let Some(segment) = packet::segment(packet, &mut flows.counts) {
-                flows.segment(&segment, listener);
+            if let Some(carried) = packet::carried(packet, &mut flows.counts) {
+                flows.carried(&carried, listener);
             }
         })?;
         Ok(taken.is_some())

@@ -3,6 +3,8 @@
 //! This is the framing, so it is ours: every fault has its place and its section. What a record's data means is left to
 //! [`super::decode`]. A pointer in a name goes back, always, so that a name ends.
 
+use reel_lang::schema::Side;
+
 use crate::Malformed;
 use crate::reader::Reader;
 
@@ -66,20 +68,23 @@ impl Header {
         let [id, flags] = [u16(reader)?, u16(reader)?];
         Some(Header { id, flags, counts: [u16(reader)?, u16(reader)?, u16(reader)?, u16(reader)?] })
     }
+}
 
-    /// The bit QR.
-    pub(super) fn is_response(&self) -> bool {
-        self.flags & 0x8000 != 0
-    }
-
-    /// Whether this can be the header of a question or an answer: one question, and in a question nothing that only answers have.
-    pub(super) fn is_plausible(&self) -> bool {
-        let [questions, answers, _, additional] = self.counts;
-        // The bit Z is 0 (RFC 6895 section 2.1), and operations beyond 6 are not assigned.
-        let is_sane = self.flags & 0x0040 == 0 && (self.flags >> 11) & 0xf <= 6;
-        let is_question = answers == 0 && additional <= 2 && self.flags & 0x000f == 0;
-        is_sane && questions == 1 && (self.is_response() || is_question)
-    }
+/// Whether this can be the front of a question or an answer, as far as it is there: one question, and in a question nothing that only
+/// answers have.
+pub(super) fn is_plausible(front: &[u8], side: Side) -> bool {
+    let is_question = side == Side::Request;
+    let fits = |at: usize, holds: &dyn Fn(u8) -> bool| front.get(at).copied().is_none_or(holds);
+    // Operations beyond 6 are not assigned, and the bit Z is 0 (RFC 6895 section 2).
+    let flags = |byte: u8| (byte & 0x80 == 0) == is_question && byte >> 3 & 0xf <= 6;
+    let more_flags = |byte: u8| byte & 0x40 == 0 && !(is_question && byte & 0xf != 0);
+    let no_answers = |byte: u8| !is_question || byte == 0;
+    fits(2, &flags)
+        && fits(3, &more_flags)
+        && fits(4, &|high| high == 0)
+        && fits(5, &|low| low == 1)
+        && fits(6, &no_answers)
+        && fits(7, &no_answers)
 }
 
 impl Parts {
