@@ -201,7 +201,11 @@ mod tests {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
-    fn check(datagrams: &[(Option<Flow>, u16, u16, u64, &[u8])], unclaimed: u64, expect: &str) {
+    /// The way through a socket, the ports, the second and the bytes of a datagram.
+    type Sent<'a> = (Option<Flow>, u16, u16, u64, &'a [u8]);
+
+    #[track_caller]
+    fn check(datagrams: &[Sent<'_>], unclaimed: u64, expect: &str) {
         let (mut flows, mut transcript, mut next_id) = (Datagrams::default(), Transcript::default(), 0);
         for (flow, from, to, time_s, bytes) in datagrams {
             let moment = Moment { time_ns: time_s * 1_000_000_000, task: NOBODY };
