@@ -1,4 +1,4 @@
-//! Fuzzes conversations in tcp.
+//! Fuzzes conversations of datagrams in dns.
 #![no_main]
 
 #[path = "../src/drive.rs"]

@@ -1,4 +1,4 @@
-//! Fuzzes conversations in tcp.
+//! Fuzzes conversations in dns, over TCP.
 #![no_main]
 
 #[path = "../src/drive.rs"]
