@@ -7,6 +7,7 @@
 pub mod dump;
 
 use crate::env::AttachPoint;
+pub use crate::schema::Event;
 use crate::schema::{Direction, FieldId, Side};
 use crate::span::Span;
 use crate::ty::{Agg, Ty};
@@ -117,29 +118,6 @@ pub struct MessageProbe {
     pub protocol: String,
     pub direction: Option<Direction>,
     pub event: Event,
-}
-
-/// What of a conversation a message probe fires on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    Request,
-    Response,
-    /// A request with its response.
-    Exchange,
-}
-
-impl Event {
-    /// Every event, in the order of the documentation.
-    pub const ALL: [Event; 3] = [Event::Request, Event::Response, Event::Exchange];
-
-    /// The word in a header.
-    pub fn name(self) -> &'static str {
-        match self {
-            Event::Request => "request",
-            Event::Response => "response",
-            Event::Exchange => "exchange",
-        }
-    }
 }
 
 impl std::fmt::Display for MessageProbe {

@@ -37,10 +37,23 @@ fn main() -> io::Result<()> {
 
 fn slots(schema: &Schema) -> String {
     let mut text = String::new();
+    for (event, own) in &schema.events {
+        let fields = || own.fields.iter().filter(|field| !field.is_connection());
+        // An event may have no field of its own.
+        if fields().next().is_some() {
+            let _ = writeln!(text, "/// Slots of the fields of the event `{0}`.\npub mod {0} {{", event.name());
+            text.push_str("    use reel_lang::schema::FieldId;\n");
+            text.extend(fields().map(slot));
+            text.push_str("}\n");
+        }
+    }
     for side in [Side::Request, Side::Response] {
+        let own = || schema.fields.iter().filter(|field| field.side == Some(side));
+        if own().next().is_none() {
+            continue;
+        }
         let _ = writeln!(text, "/// Slots of a {}'s fields.\n#[allow(dead_code)]\npub mod {0} {{", side.name());
         text.push_str("    use reel_lang::schema::FieldId;\n");
-        let own = || schema.fields.iter().filter(|field| field.side == Some(side));
         let first = own().map(|field| field.id.0).min().unwrap_or_default();
         let last = own().map(|field| field.id.0).max().unwrap_or_default();
         let _ = writeln!(text, "    /// The slot of the first field.\n    pub const FIRST: u32 = {first};");

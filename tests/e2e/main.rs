@@ -8,6 +8,7 @@
 mod alias;
 mod bad_input;
 mod changes;
+mod connections;
 mod demo;
 mod dns;
 mod killed;

@@ -85,8 +85,10 @@ fn worst(expr: &Expr) -> Reason {
     walk::expr(expr, &mut |inner| {
         let reason = match &inner.kind {
             ExprKind::Field(field) => match *field {
-                conn::PID | conn::TID | conn::COMM => Some(Reason::Owner),
-                conn::TIME | conn::LATENCY | conn::SIZE => Some(Reason::Message),
+                conn::PID | conn::TID | conn::COMM | conn::CGROUP => Some(Reason::Owner),
+                conn::TIME | conn::LATENCY | conn::SIZE | conn::DURATION | conn::CLIENT_BYTES | conn::SERVER_BYTES => {
+                    Some(Reason::Message)
+                }
                 field if field.0 < conn::COUNT => None,
                 _ => Some(Reason::Decoded),
             },

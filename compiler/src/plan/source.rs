@@ -6,8 +6,8 @@
 
 use reel_lang::diagnostic::{Diagnostic, code};
 use reel_lang::env::ProbeKind;
-use reel_lang::hir::{self, Clause, Expr, ExprKind, Header};
-use reel_lang::schema::{CONN_FIELDS, FieldId, conn};
+use reel_lang::hir::{self, Clause, Expr, ExprKind, Header, MessageProbe};
+use reel_lang::schema::{CONN_FIELDS, Event, FieldId, conn};
 use reel_lang::span::Span;
 
 use crate::builtins;
@@ -22,6 +22,8 @@ pub struct Facts {
     pub is_past: bool,
     /// The fields of a connection that it cannot know, and why.
     pub unknown: &'static [(FieldId, &'static str)],
+    /// The events that it cannot tell of, and why.
+    pub untold: &'static [(Event, &'static str)],
 }
 
 /// What a program asks for that the source does not have.
@@ -33,6 +35,7 @@ pub fn faults(program: &hir::Program, facts: &Facts) -> Vec<Diagnostic> {
             Header::Kernel(_) if !is_moment(clause) => faults.push(kernel_probe(clause, facts)),
             Header::Kernel(_) => exprs(clause, &mut |expr| faults.extend(kernel_only(expr, facts))),
             Header::Message(probe) => {
+                faults.extend(untold(probe, clause.span, facts));
                 faults.extend(probe.direction.and_then(|_| field(conn::DIRECTION, clause.span, facts)));
                 exprs(clause, &mut |expr| {
                     if let ExprKind::Field(id) = &expr.kind {
@@ -79,6 +82,14 @@ fn kernel_only(expr: &Expr, facts: &Facts) -> Option<Diagnostic> {
             .label("only in a kernel program")
             .hint("Leave it out: here `begin`, `end` and `interval` have what message probes have, but for a message."),
     )
+}
+
+/// An event that the source does not tell of.
+fn untold(probe: &MessageProbe, span: Span, facts: &Facts) -> Option<Diagnostic> {
+    let (_, why) = facts.untold.iter().find(|(event, _)| *event == probe.event)?;
+    let what = format!("{} does not tell of `{probe}`", facts.name);
+    let hint = "Ask a live capture or a packet file.";
+    Some(Diagnostic::new(code::NOT_OF_SOURCE, span, what).label(*why).hint(hint))
 }
 
 /// A field of a connection that the source does not know.

@@ -20,11 +20,9 @@ impl<'a> Checker<'a> {
             On::Message(schema, probe) => {
                 let place = Place::Message {
                     schema,
-                    own: match probe.event {
-                        Event::Response => Side::Response,
-                        Event::Request | Event::Exchange => Side::Request,
-                    },
-                    both: probe.event != Event::Request,
+                    own: probe.event.side().unwrap_or(Side::Request),
+                    // A response knows its request.
+                    both: matches!(probe.event, Event::Response | Event::Exchange),
                     stage: None,
                 };
                 let header = Header::Message(probe.clone());

@@ -9,7 +9,7 @@ use crate::ast;
 use crate::diagnostic::{Diagnostic, Diagnostics, code, nearest};
 use crate::env::{AttachError, AttachPoint, ProbeKind};
 use crate::hir::{Event, MessageProbe, Rule, Stage};
-use crate::schema::{Direction, Schema, Side};
+use crate::schema::{Direction, Schema};
 use crate::span::Span;
 
 /// A clause with its headers resolved.
@@ -196,40 +196,32 @@ impl<'a> Checker<'a> {
             );
             return None;
         };
-        let words = self.header_words(header, parts)?;
+        let words = self.header_words(header, schema, parts)?;
         match header.stage {
             Some(stage) => self.rule_header(header, schema, stage, words),
             None => self.message_probe(header, schema, words),
         }
     }
 
-    /// Reads `[:in|out][:request|response|exchange]`.
-    fn header_words(&mut self, header: &ast::Header, parts: &[String]) -> Option<Words> {
+    /// Reads `[:in|out][:EVENT]`.
+    fn header_words(&mut self, header: &ast::Header, schema: &Schema, parts: &[String]) -> Option<Words> {
         let mut words = Words { direction: None, event: None };
+        // Rules speak of messages alone.
+        let is_here = |event: &Event| header.stage.is_none() || event.is_message();
+        let events: Vec<Event> = schema.probes().filter(is_here).collect();
         for (index, part) in parts.iter().enumerate() {
             let first = words.direction.is_none() && words.event.is_none();
             match part.as_str() {
                 "in" if first => words.direction = Some(Direction::In),
                 "out" if first => words.direction = Some(Direction::Out),
-                "request" if words.event.is_none() => words.event = Some(Event::Request),
-                "response" if words.event.is_none() => words.event = Some(Event::Response),
-                "exchange" if words.event.is_none() => words.event = Some(Event::Exchange),
-                other => {
-                    let span = header.parts.get(index).map_or(header.span, |part| part.span);
-                    let known = ["in", "out", "request", "response", "exchange"];
-                    let wanted = if first {
-                        "`in`, `out`, `request`, `response` or `exchange`"
-                    } else {
-                        "`request`, `response` or `exchange`"
-                    };
-                    let mut diagnostic =
-                        Diagnostic::expected(code::BAD_MESSAGE_HEADER, span, wanted, format!("`{other}`"));
-                    if let Some(near) = nearest(other, known).filter(|near| *near != other) {
-                        diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
+                other => match events.iter().find(|event| event.name() == other) {
+                    Some(event) if words.event.is_none() => words.event = Some(*event),
+                    _ => {
+                        let span = header.parts.get(index).map_or(header.span, |part| part.span);
+                        self.report(bad_word(&events, other, first, span));
+                        return None;
                     }
-                    self.report(diagnostic);
-                    return None;
-                }
+                },
             }
         }
         Some(words)
@@ -244,10 +236,11 @@ impl<'a> Checker<'a> {
                     header.span,
                     format!("`{name}` alone does not say which message"),
                 )
-                .hint(format!("write `{name}:request`, `{name}:response` or `{name}:exchange`")),
+                .hint(format!("write {}", one_of(schema.probes().map(|event| format!("{name}:{}", event.name()))))),
             );
             return None;
         };
+        let schema = schema.of(event)?;
         let probe = MessageProbe { protocol: schema.protocol.clone(), direction: words.direction, event };
         Some(On::Message(schema, probe))
     }
@@ -262,12 +255,11 @@ impl<'a> Checker<'a> {
         let stage_name = stage.name();
         let side = match words.event {
             None => None,
-            Some(Event::Request) => Some(Side::Request),
-            Some(Event::Response) => Some(Side::Response),
             Some(Event::Exchange) => {
                 self.bad_rule(header, "a rule is on a whole exchange already", "leave `:exchange` out");
                 return None;
             }
+            Some(event) => event.side(),
         };
         let stage = match stage {
             ast::Stage::Capture => Stage::Capture,
@@ -290,6 +282,27 @@ impl<'a> Checker<'a> {
     fn bad_rule(&mut self, header: &ast::Header, why: &str, hint: &str) {
         self.report(Diagnostic::new(code::BAD_RULE_HEADER, header.span, why).hint(hint));
     }
+}
+
+/// A word after a protocol that says nothing.
+fn bad_word(events: &[Event], word: &str, is_first: bool, span: Span) -> Diagnostic {
+    let mut known: Vec<String> = events.iter().map(|event| event.name().to_owned()).collect();
+    if is_first {
+        known.splice(..0, ["in".to_owned(), "out".to_owned()]);
+    }
+    let wanted = one_of(known.iter().cloned());
+    let diagnostic = Diagnostic::expected(code::BAD_MESSAGE_HEADER, span, &wanted, format!("`{word}`"));
+    match nearest(word, known.iter().map(String::as_str)).filter(|near| *near != word) {
+        Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    }
+}
+
+/// `a`, `b` or `c`.
+fn one_of(words: impl Iterator<Item = String>) -> String {
+    let mut words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
+    let last = words.pop().unwrap_or_default();
+    if words.is_empty() { last } else { format!("{} or {last}", words.join(", ")) }
 }
 
 /// What the words after a protocol say.

@@ -238,7 +238,7 @@ pub(super) fn field_of<'s>(schema: &'s Schema, own: Side, both: bool, name: &str
 /// The names of the fields that can be used, the protocol's own first.
 fn fields_of(schema: &Schema, own: Side, both: bool) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    let (conn, protocol): (Vec<_>, Vec<_>) = schema.fields.iter().partition(|field| field.side.is_none());
+    let (conn, protocol): (Vec<_>, Vec<_>) = schema.fields.iter().partition(|field| field.is_connection());
     for field in protocol.into_iter().chain(conn) {
         let visible = both || field.side.is_none_or(|side| side == own);
         if visible && !names.contains(&field.name) {

@@ -58,6 +58,59 @@ impl Direction {
     }
 }
 
+/// What of a conversation a message probe fires on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    Request,
+    Response,
+    /// A request with its response.
+    Exchange,
+    /// Bytes that break the protocol.
+    Error,
+    /// A connection is established.
+    Open,
+    /// Bytes of one side, as they come.
+    Data,
+    /// A connection is over.
+    Close,
+}
+
+impl Event {
+    /// Every event, in the order of the documentation.
+    pub const ALL: [Event; 7] =
+        [Event::Request, Event::Response, Event::Exchange, Event::Error, Event::Open, Event::Data, Event::Close];
+
+    /// Those that are messages, which every protocol has.
+    pub const MESSAGES: [Event; 3] = [Event::Request, Event::Response, Event::Exchange];
+
+    /// The word in a header, and in a schema file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Event::Request => "request",
+            Event::Response => "response",
+            Event::Exchange => "exchange",
+            Event::Error => "error",
+            Event::Open => "open",
+            Event::Data => "data",
+            Event::Close => "close",
+        }
+    }
+
+    /// Whether it is a message, or two.
+    pub fn is_message(self) -> bool {
+        Event::MESSAGES.contains(&self)
+    }
+
+    /// The one message that it is; none for an exchange, which is two, and for what is no message.
+    pub fn side(self) -> Option<Side> {
+        match self {
+            Event::Request => Some(Side::Request),
+            Event::Response => Some(Side::Response),
+            _ => None,
+        }
+    }
+}
+
 /// What a field can hold, as the checker sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FieldType {
@@ -115,7 +168,7 @@ pub struct Field {
     pub id: FieldId,
     pub name: String,
     pub ty: FieldType,
-    /// The message that has it; `None` for a connection field, which both have.
+    /// The message that has it; `None` for a connection field, which both have, and for a field of an event that is no message.
     pub side: Option<Side>,
     /// Whether it takes part in comparing two messages: false for what another compared field says too.
     pub compared: bool,
@@ -126,19 +179,47 @@ pub struct Field {
     pub doc: String,
 }
 
+impl Field {
+    /// Whether every event has it, whatever the protocol.
+    pub fn is_connection(&self) -> bool {
+        self.id.0 < conn::COUNT
+    }
+}
+
 /// The fields of a protocol's messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Schema {
     pub protocol: String,
     pub doc: String,
     /// Connection fields first, then the protocol's; `fields[i].id == FieldId(i)`.
     pub fields: Vec<Field>,
+    /// Events that are no messages, each with fields of its own after the connection's.
+    pub events: Vec<(Event, Schema)>,
 }
 
 impl Schema {
     /// Finds a field by name on one side; connection fields are on both.
     pub fn field(&self, side: Side, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name && field.side.is_none_or(|s| s == side))
+    }
+
+    /// The fields of one event: of a message this schema's own; none where the protocol does not have the event.
+    pub fn of(&self, event: Event) -> Option<&Schema> {
+        let own = || self.events.iter().find(|(own, _)| *own == event).map(|(_, schema)| schema);
+        if event.is_message() { Some(self) } else { own() }
+    }
+
+    /// What can be listened to, in the order of the documentation.
+    pub fn probes(&self) -> impl Iterator<Item = Event> + '_ {
+        Event::ALL.into_iter().filter(|event| self.of(*event).is_some())
+    }
+
+    /// Adds the events that another schema declares for every protocol.
+    pub fn add_events(&mut self, common: &Schema) {
+        for (event, schema) in &common.events {
+            let schema = Schema { protocol: self.protocol.clone(), ..schema.clone() };
+            self.events.push((*event, schema));
+        }
     }
 
     /// The number of slots of this schema's flat record.
@@ -154,16 +235,24 @@ pub const CONN_FIELDS: &[(&str, FieldType, &str)] = &[
     ("port", FieldType::Int, "The server's port."),
     ("peer_addr", FieldType::Ip, "The client's address."),
     ("peer_port", FieldType::Int, "The client's port."),
-    ("pid", FieldType::Int, "The process that read or wrote the request."),
-    ("tid", FieldType::Int, "The thread that read or wrote the request."),
+    ("pid", FieldType::Int, "The process that read or wrote the request; of another event, that did it."),
+    ("tid", FieldType::Int, "The thread that read or wrote the request; of another event, that did it."),
     ("comm", FieldType::String, "The name of that thread."),
-    ("time", FieldType::Time, "When the first byte of the request was seen."),
+    ("time", FieldType::Time, "When the first byte of the request was seen; of another event, when it took place."),
     (
         "latency",
         FieldType::Duration,
         "From the first byte of the request to the last byte of the response; nil without a response.",
     ),
-    ("size", FieldType::Int, "The length in bytes of the message on the wire; of an exchange, of both."),
+    (
+        "size",
+        FieldType::Int,
+        "The length in bytes of the message on the wire; of an exchange, of both; of `data` and `error`, of their bytes.",
+    ),
+    ("cgroup", FieldType::Int, "The cgroup of that process, by its id; nil where the process is gone already."),
+    ("duration", FieldType::Duration, "How long the connection had been open; nil where its opening was not seen."),
+    ("client_bytes", FieldType::Int, "How many bytes the client had sent on the connection, since it was listened to."),
+    ("server_bytes", FieldType::Int, "How many bytes the server had sent on the connection, since it was listened to."),
 ];
 
 /// Slot numbers of [`CONN_FIELDS`].
@@ -180,6 +269,10 @@ pub mod conn {
     pub const TIME: FieldId = FieldId(8);
     pub const LATENCY: FieldId = FieldId(9);
     pub const SIZE: FieldId = FieldId(10);
+    pub const CGROUP: FieldId = FieldId(11);
+    pub const DURATION: FieldId = FieldId(12);
+    pub const CLIENT_BYTES: FieldId = FieldId(13);
+    pub const SERVER_BYTES: FieldId = FieldId(14);
     /// The first slot that belongs to the protocol.
-    pub const COUNT: u32 = 11;
+    pub const COUNT: u32 = 15;
 }

@@ -11,11 +11,13 @@
 //! }
 //! ```
 //!
+//! What can be listened to besides messages is `event NAME { ... }`, after a comment of its own.
+//!
 //! A field has a type word of `FieldType` and any of three marks: `key` (part of the operation's name in listings), `derived`
 //! (computed from other fields, so not stored) and `uncompared` (another field says the same). Everything is documented: a
 //! field without a `///` comment is an error. Field numbers follow the order in the file, after the connection's fields.
 
-use super::model::{CONN_FIELDS, Field, FieldId, FieldType, Schema, Side};
+use super::model::{CONN_FIELDS, Event, Field, FieldId, FieldType, Schema, Side};
 
 /// A schema file that cannot be read: its author's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +47,15 @@ pub fn parse(text: &str) -> Result<Schema, SchemaError> {
     parser.word_that_is("protocol")?;
     let (protocol, _) = parser.name("the protocol's name")?;
     parser.punctuation(';')?;
-    let mut schema = Schema { protocol, doc, fields: conn_fields() };
+    let mut schema = Schema { protocol, doc, fields: conn_fields(), events: Vec::new() };
     while parser.peek() != &Kind::End {
-        let side = parser.side()?;
-        parser.punctuation('{')?;
-        while parser.peek() != &Kind::Punctuation('}') {
-            let field = parser.field(side, &schema)?;
-            schema.fields.push(field);
+        if matches!(parser.peek(), Kind::Doc(_)) {
+            let event = parser.event(&schema)?;
+            schema.events.push(event);
+        } else {
+            let side = parser.side()?;
+            parser.fields(Some(side), &mut schema)?;
         }
-        parser.punctuation('}')?;
     }
     Ok(schema)
 }
@@ -220,23 +222,52 @@ impl Parser {
         let side = match self.peek() {
             Kind::Word(word) if word == "request" => Side::Request,
             Kind::Word(word) if word == "response" => Side::Response,
-            _ => return Err(self.expected("`request` or `response`")),
+            _ => return Err(self.expected("`request`, `response` or a `///` comment")),
         };
         self.next += 1;
         Ok(side)
     }
 
-    fn field(&mut self, side: Side, schema: &Schema) -> Result<Field, SchemaError> {
+    /// Reads an event that is no message, with its comment.
+    fn event(&mut self, schema: &Schema) -> Result<(Event, Schema), SchemaError> {
+        let doc = self.doc("the event")?;
+        self.word_that_is("event")?;
+        let (word, at) = self.name("an event's name")?;
+        let known = || Event::ALL.into_iter().filter(|event| !event.is_message());
+        let Some(event) = known().find(|event| event.name() == word) else {
+            let words: Vec<&str> = known().map(Event::name).collect();
+            return Err(at.error(format!("unknown event `{word}`, expected one of {}", words.join(", "))));
+        };
+        if schema.of(event).is_some() {
+            return Err(at.error(format!("this protocol already has an event `{word}`")));
+        }
+        let protocol = schema.protocol.clone();
+        let mut own = Schema { protocol, doc, fields: conn_fields(), events: Vec::new() };
+        self.fields(None, &mut own)?;
+        Ok((event, own))
+    }
+
+    /// Reads the fields of one message, or of an event that is none.
+    fn fields(&mut self, side: Option<Side>, schema: &mut Schema) -> Result<(), SchemaError> {
+        self.punctuation('{')?;
+        while self.peek() != &Kind::Punctuation('}') {
+            let field = self.field(side, schema)?;
+            schema.fields.push(field);
+        }
+        self.punctuation('}')
+    }
+
+    fn field(&mut self, side: Option<Side>, schema: &Schema) -> Result<Field, SchemaError> {
         let doc = self.doc("the field")?;
         let (name, at) = self.name("a field's name")?;
-        if let Some(other) = schema.field(side, &name) {
-            let owner = if other.side.is_none() { "every connection has" } else { "this side already has" };
+        if let Some(other) = schema.field(side.unwrap_or(Side::Request), &name) {
+            let owner = if other.is_connection() { "every connection has" } else { "this side already has" };
             return Err(at.error(format!("{owner} a field `{name}`")));
         }
         self.punctuation(':')?;
         let ty = self.field_type()?;
         let id = FieldId(u32::try_from(schema.fields.len()).unwrap_or(u32::MAX));
-        let mut field = Field { id, name, ty, side: Some(side), compared: true, derived: false, key: false, doc };
+        let mut field = Field { id, name, ty, side, compared: true, derived: false, key: false, doc };
         self.marks(&mut field)?;
         Ok(field)
     }
@@ -290,12 +321,36 @@ mod tests {
     }
 
     #[test]
+    fn an_event_has_fields_of_its_own() {
+        let text = format!("{SMALL}/// It ends.\nevent close {{\n    /// Who did it.\n    verb: string;\n}}\n");
+        let schema = parse(&text).unwrap();
+        assert_eq!(schema.of(Event::Open), None);
+        let close = schema.of(Event::Close).unwrap();
+        assert_eq!((close.protocol.as_str(), close.doc.as_str()), ("small", "It ends."));
+        let own: Vec<_> = close.fields.iter().filter(|field| !field.is_connection()).collect();
+        assert_eq!((own.len(), own[0].name.as_str(), own[0].id), (1, "verb", FieldId(CONN_FIELDS.len() as u32)));
+        assert_eq!(schema.probes().map(Event::name).collect::<Vec<_>>(), ["request", "response", "exchange", "close"]);
+    }
+
+    #[test]
     fn errors_name_the_place() {
         let cases = [
             ("", "1:1: expected a `///` comment that documents the protocol, found the end of the file"),
             ("/// x\nprotocol 1;", "2:10: unexpected `1`"),
             ("/// x\nprotocol p", "2:11: expected `;`, found the end of the file"),
-            ("/// x\nprotocol p;\nreply {}", "3:1: expected `request` or `response`, found `reply`"),
+            ("/// x\nprotocol p;\nreply {}", "3:1: expected `request`, `response` or a `///` comment, found `reply`"),
+            (
+                "/// x\nprotocol p;\n/// d\nevent bang {}",
+                "4:7: unknown event `bang`, expected one of error, open, data, close",
+            ),
+            (
+                "/// x\nprotocol p;\n/// d\nevent open {}\n/// d\nevent open {}",
+                "6:7: this protocol already has an event `open`",
+            ),
+            (
+                "/// x\nprotocol p;\n/// d\nevent open { a: int; }",
+                "4:14: expected a `///` comment that documents the field, found `a`",
+            ),
             (
                 "/// x\nprotocol p;\nrequest { a: int; }",
                 "3:11: expected a `///` comment that documents the field, found `a`",

@@ -30,12 +30,22 @@ impl Default for World {
             include_str!("../../../stdlib/protocols/src/opaque/schema.rr"),
         ];
         World {
-            schemas: texts.iter().map(|text| schema::parse(text).unwrap()).collect(),
+            schemas: texts.iter().map(|text| schema_of(text)).collect(),
             builtins: builtins(),
             functions: functions(),
             task: Arc::new(task_struct()),
         }
     }
+}
+
+/// A protocol's schema; of one that can be broken with the event that all of those have.
+fn schema_of(text: &str) -> Schema {
+    let mut schema = schema::parse(text).unwrap();
+    if schema.protocol != "tcp" {
+        let common = include_str!("../../../stdlib/protocols/src/conversation/schema.rr");
+        schema.add_events(&schema::parse(common).unwrap());
+    }
+    schema
 }
 
 fn builtins() -> Vec<Builtin> {

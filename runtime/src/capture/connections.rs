@@ -43,14 +43,22 @@ pub const NOBODY: Task = Task { tgid: 0, tid: 0 };
 pub trait Sink {
     /// The app listens here.
     fn listening(&mut self, local: SocketAddr, moment: Moment);
-    /// A connection is established.
+    /// A connection is established. The thread is the one that connects; nobody's where another machine or process did.
     fn opened(&mut self, conn: ConnId, ends: Ends, moment: Moment);
+    /// A connection that was open before is listened to from here on.
+    fn joined(&mut self, conn: ConnId, ends: Ends, moment: Moment) {
+        self.opened(conn, ends, moment);
+    }
     /// The next piece of one side of a conversation.
     fn piece(&mut self, conn: ConnId, side: Side, piece: Piece, moment: Moment);
     /// No more will come from this side.
     fn closed(&mut self, conn: ConnId, side: Side, moment: Moment);
     /// The connection is over; `first` is the side that closed first, where that was seen.
     fn ended(&mut self, conn: ConnId, first: Option<Side>, moment: Moment);
+    /// A connection is listened to no longer, and may be open still.
+    fn left(&mut self, conn: ConnId, first: Option<Side>, moment: Moment) {
+        self.ended(conn, first, moment);
+    }
     /// The app tried to connect, and was refused or gave up.
     fn refused(&mut self, ends: Ends, moment: Moment);
 }
@@ -116,6 +124,8 @@ impl Connection {
 #[derive(Debug, Default)]
 pub struct Connections {
     open: HashMap<Cookie, Connection>,
+    /// Who called `connect` on sockets that wait for the answer.
+    connecting: HashMap<Cookie, Task>,
     next_id: u32,
     losses: Losses,
     totals: Totals,
@@ -215,7 +225,8 @@ impl Connections {
             sent_bytes: 0,
         };
         let moment = first.moment;
-        self.begin(&change, ends, [Stream::default(), Stream::default()], moment, sink);
+        let conn = self.begin(&change, ends, [Stream::default(), Stream::default()], moment, sink);
+        sink.joined(conn, ends, moment);
         let Some(connection) = self.open.get_mut(&cookie) else { return };
         let (id, side) = (connection.id, connection.side(flow));
         for run in &runs {
@@ -247,10 +258,14 @@ impl Connections {
             joining.closed(change.cookie);
         }
         match (change.old, change.new) {
+            (_, TcpState::SynSent) => drop(self.connecting.insert(change.cookie, change.task)),
             (_, TcpState::Listen) => sink.listening(change.local, moment),
             (TcpState::SynSent, TcpState::Established) => self.open(change, Direction::Out, moment, sink),
             (TcpState::SynRecv, TcpState::Established) => self.open(change, Direction::In, moment, sink),
-            (TcpState::SynSent, TcpState::Close) => sink.refused(ends(change, Direction::Out), moment),
+            (TcpState::SynSent, TcpState::Close) => {
+                self.connecting.remove(&change.cookie);
+                sink.refused(ends(change, Direction::Out), moment);
+            }
             (_, TcpState::CloseWait) => self.peer_closed(change),
             (_, TcpState::FinWait1 | TcpState::LastAck) => self.sent_all(change, moment, sink),
             (_, TcpState::Close) => self.settle(change.cookie, moment, sink),
@@ -262,10 +277,21 @@ impl Connections {
         let (mut received, mut sent) = (Stream::default(), Stream::default());
         received.starts_at(change.copied_seq);
         sent.starts_at(change.write_seq);
-        self.begin(change, ends(change, direction), [received, sent], moment, sink);
+        // The kernel establishes a connection in whatever thread it has interrupted.
+        let task = self.connecting.remove(&change.cookie).unwrap_or(NOBODY);
+        let (ends, moment) = (ends(change, direction), Moment { task, ..moment });
+        let conn = self.begin(change, ends, [received, sent], moment, sink);
+        sink.opened(conn, ends, moment);
     }
 
-    fn begin(&mut self, change: &StateChange, ends: Ends, streams: [Stream; 2], moment: Moment, sink: &mut impl Sink) {
+    fn begin(
+        &mut self,
+        change: &StateChange,
+        ends: Ends,
+        streams: [Stream; 2],
+        moment: Moment,
+        sink: &mut impl Sink,
+    ) -> ConnId {
         let id = ConnId(self.next_id);
         self.next_id += 1;
         self.totals.connections += 1;
@@ -283,7 +309,7 @@ impl Connections {
         if let Some(old) = self.open.insert(change.cookie, connection) {
             self.end(old, moment, sink);
         }
-        sink.opened(id, ends, moment);
+        id
     }
 
     /// The peer has closed its way; the app may not have read all of it yet.
@@ -335,7 +361,12 @@ impl Connections {
         self.totals.kernel_received_bytes += latest.received_bytes;
         self.totals.kernel_sent_bytes += latest.sent_bytes;
         let first = connection.first_closed.map(|flow| connection.side(flow));
-        sink.ended(connection.id, first, moment);
+        match last {
+            Some(change) => {
+                sink.ended(connection.id, first, Moment { time_ns: change.time_ns, task: change.task });
+            }
+            None => sink.left(connection.id, first, moment),
+        }
     }
 }
 

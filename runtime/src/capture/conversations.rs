@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reel_lang::schema::Side;
-use reel_protocols::conversation::{Config, Conversation, Counters, Exchange};
+use reel_protocols::conversation::{Breach, Config, Conversation, Counters, Exchange};
 use reel_protocols::{Demand, Protocol};
 
 use super::connections::{ConnId, Ends, Moment};
@@ -24,6 +24,7 @@ pub struct Conversations {
     config: Arc<Config>,
     open: BTreeMap<ConnId, Live>,
     heard: VecDeque<Heard>,
+    breaches: VecDeque<(ConnId, Breach<Moment>)>,
     counters: Counters,
     /// Servers of connections that speak TLS.
     encrypted: Vec<SocketAddr>,
@@ -44,6 +45,7 @@ impl Conversations {
             config,
             open: BTreeMap::new(),
             heard: VecDeque::new(),
+            breaches: VecDeque::new(),
             counters: Counters::default(),
             encrypted: Vec::new(),
         }
@@ -103,6 +105,11 @@ impl Conversations {
         self.heard.pop_front()
     }
 
+    /// The next place where a protocol was broken, where [`Config::tells_breaches`] asks for it.
+    pub fn next_breach(&mut self) -> Option<(ConnId, Breach<Moment>)> {
+        self.breaches.pop_front()
+    }
+
     /// What connections that have ended have seen and lost.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -118,6 +125,9 @@ impl Conversations {
         let (ends, Some(conversation)) = (live.ends, &mut live.conversation) else { return };
         while let Some(exchange) = conversation.next_exchange() {
             self.heard.push_back(Heard { conn, ends, exchange });
+        }
+        while let Some(breach) = conversation.next_breach() {
+            self.breaches.push_back((conn, breach));
         }
     }
 }

@@ -74,7 +74,7 @@ impl Datagrams {
         let open = self.open.entry(key).or_insert_with(|| {
             let id = ConnId(*next_id);
             *next_id += 1;
-            sink.opened(id, Ends { direction, server, client }, *moment);
+            sink.joined(id, Ends { direction, server, client }, *moment);
             Open { id, last_ns: moment.time_ns }
         });
         open.last_ns = open.last_ns.max(moment.time_ns);
@@ -86,7 +86,7 @@ impl Datagrams {
         let mut open: Vec<ConnId> = self.open.drain().map(|(_, open)| open.id).collect();
         open.sort_unstable();
         for id in open {
-            sink.ended(id, None, moment);
+            sink.left(id, None, moment);
         }
     }
 
@@ -104,7 +104,7 @@ impl Datagrams {
         let many = if is_full { MAX_CONVERSATIONS / 8 } else { 0 };
         for (_, id, key) in oldest.into_iter().take(idle.max(many)) {
             self.open.remove(&key);
-            sink.ended(id, None, Moment { time_ns: now_ns, task: NOBODY });
+            sink.left(id, None, Moment { time_ns: now_ns, task: NOBODY });
         }
     }
 }

@@ -107,7 +107,7 @@ pub fn run(args: Args) -> Outcome {
     compile::source(&program, &source.facts()).map_err(|faults| faults.failure(&sources))?;
     let ready = Ready { args: &args, sources: &sources, program, warnings };
     match &source {
-        Source::Packets(path) => ready.past(|messages| Captured::open(path, messages.config())),
+        Source::Packets(path) => ready.past(|messages| Captured::open(path, messages.wants())),
         Source::Recording(dir) => ready.past(|_| Recorded::open(dir)),
         live => ready.live(&machine, live.clone()),
     }

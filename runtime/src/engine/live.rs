@@ -1,21 +1,18 @@
 //! Message probes over live traffic, of a command or of processes that run already: the capture program's events, decoded, run through the clauses.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
-use reel_lang::schema::Side;
 use reel_probes::cgroup::Cgroup;
 use reel_probes::event::Event;
 use reel_probes::programs::Whose;
 use reel_probes::sockets;
 
+use super::listener::Listener;
 use super::messages::Messages;
-use crate::capture::connections::{ConnId, Connections, Ends, Moment, NOBODY, Sink};
-use crate::capture::conversations::{Conversations, Heard};
+use crate::capture::connections::{Connections, Moment, NOBODY};
 use crate::capture::joining::Joined;
 use crate::capture::kernel::{Capture, Settings};
-use crate::capture::names;
-use crate::capture::stream::Piece;
+use crate::capture::names::{self, Cgroups};
 use crate::exit::Failure;
 
 /// The most threads whose names are remembered; beyond it they are asked for again.
@@ -26,14 +23,16 @@ pub struct Live {
     capture: Capture,
     connections: Connections,
     listener: Listener,
+    threads: Threads,
     pub messages: Messages,
     bad_records: u64,
 }
 
-/// What is known of the conversations, and of the threads that hold them.
-struct Listener {
-    conversations: Conversations,
-    comms: HashMap<u32, String>,
+/// What is known of the threads that hold the conversations.
+struct Threads {
+    known: HashMap<u32, (String, Option<u64>)>,
+    /// Where a clause reads the cgroup.
+    cgroups: Option<Cgroups>,
 }
 
 impl Live {
@@ -63,17 +62,19 @@ impl Live {
     }
 
     fn of(capture: Capture, connections: Connections, messages: Messages) -> Live {
-        let conversations = Conversations::new(messages.config());
-        let listener = Listener { conversations, comms: HashMap::new() };
-        Live { capture, connections, listener, messages, bad_records: 0 }
+        let wants = messages.wants();
+        let cgroups = wants.cgroup.then(Cgroups::default);
+        let listener = Listener::new(wants);
+        let threads = Threads { known: HashMap::new(), cgroups };
+        Live { capture, connections, listener, threads, messages, bad_records: 0 }
     }
 
     /// Takes every event that waits, and runs the clauses.
     pub fn take(&mut self) {
-        let Live { capture, connections, listener, bad_records, .. } = self;
+        let Live { capture, connections, listener, threads, bad_records, .. } = self;
         capture.records(|record| match Event::parse(record) {
             Ok(event) => {
-                listener.remember(&event);
+                threads.remember(&event);
                 connections.event(&event, listener);
             }
             Err(_) => *bad_records += 1,
@@ -90,14 +91,25 @@ impl Live {
     }
 
     fn run(&mut self) {
-        while let Some(heard) = self.listener.conversations.next_heard() {
-            let comm = self.listener.comm(&heard);
-            self.messages.exchange(&heard, &comm);
+        while let Some(mut occurrence) = self.listener.next_occurrence() {
+            let tid = occurrence.moment().task.tid;
+            if let Some((comm, cgroup)) = self.threads.known.get(&tid) {
+                occurrence.comm.clone_from(comm);
+                occurrence.cgroup = *cgroup;
+            }
+            self.messages.hear(&occurrence);
         }
     }
 
-    /// What became of connections that were open before, a sentence each, for people.
-    pub fn notes(&self) -> Option<String> {
+    /// What was not whole, a sentence each, for people.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.listener.notes();
+        notes.extend(self.joined());
+        notes
+    }
+
+    /// What became of connections that were open before.
+    fn joined(&self) -> Option<String> {
         let Joined { connections, picked_up, skipped_bytes } = self.connections.joined();
         let untold = connections - picked_up;
         (connections > 0).then(|| {
@@ -114,39 +126,13 @@ impl Live {
     }
 }
 
-impl Listener {
+impl Threads {
     fn remember(&mut self, event: &Event<'_>) {
         let task = event.task();
-        if self.comms.len() >= MAX_COMMS {
-            self.comms.clear();
+        if self.known.len() >= MAX_COMMS {
+            self.known.clear();
         }
-        self.comms.entry(task.tid).or_insert_with(|| names::comm(task));
+        let Threads { known, cgroups } = self;
+        known.entry(task.tid).or_insert_with(|| (names::comm(task), cgroups.as_mut().and_then(|all| all.of(task))));
     }
-
-    fn comm(&self, heard: &Heard) -> String {
-        let first = heard.exchange.request.as_ref().or(heard.exchange.response.as_ref());
-        first.and_then(|first| self.comms.get(&first.tag.task.tid)).cloned().unwrap_or_default()
-    }
-}
-
-impl Sink for Listener {
-    fn listening(&mut self, _: SocketAddr, _: Moment) {}
-
-    fn opened(&mut self, conn: ConnId, ends: Ends, _: Moment) {
-        self.conversations.opened(conn, ends);
-    }
-
-    fn piece(&mut self, conn: ConnId, side: Side, piece: Piece, moment: Moment) {
-        self.conversations.piece(conn, side, piece, moment);
-    }
-
-    fn closed(&mut self, conn: ConnId, side: Side, _: Moment) {
-        self.conversations.closed(conn, side);
-    }
-
-    fn ended(&mut self, conn: ConnId, _: Option<Side>, _: Moment) {
-        self.conversations.ended(conn);
-    }
-
-    fn refused(&mut self, _: Ends, _: Moment) {}
 }

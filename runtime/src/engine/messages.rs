@@ -3,7 +3,6 @@
 //! A clause's predicate and body are native functions over the flat record; what they print and count goes through [`Host`].
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,18 +13,16 @@ use reel_compiler::native::maps::Cell as NativeCell;
 use reel_compiler::native::{Host, Maps};
 use reel_lang::env::{AttachPoint, ProbeKind};
 use reel_lang::hir::{self, Event, Header, MapId, MessageProbe};
-use reel_lang::schema::{Schema, Side, conn};
+use reel_lang::schema::conn;
 use reel_lang::value::Value;
 use reel_probes::catalog;
 use reel_probes::programs::Transports;
-use reel_protocols::conversation::{Config, Timed};
-use reel_protocols::record::Conn;
-use reel_protocols::{Demand, Message, Protocol, has_datagrams, protocols};
+use reel_protocols::conversation::Config;
+use reel_protocols::{Demand, Protocol, has_datagrams, protocols};
 
 use super::clock::Clock;
+use super::occurrence::Occurrence;
 use super::screen::Store;
-use crate::capture::connections::Moment;
-use crate::capture::conversations::Heard;
 use crate::exit::{Exit, Failure};
 use crate::output::decode::decode;
 use crate::output::map::{Cell, Entry};
@@ -37,6 +34,19 @@ pub struct Messages {
     probes: Vec<(MessageProbe, NativeClause)>,
     moments: Vec<(When, NativeClause)>,
     state: State,
+}
+
+/// What clauses on messages want of a source; the rest need not be made.
+#[derive(Clone, Default)]
+pub struct Wants {
+    /// How conversations are decoded, where they are.
+    pub config: Arc<Config>,
+    pub conversations: bool,
+    pub open: bool,
+    pub data: bool,
+    pub close: bool,
+    /// Whether a clause reads the cgroup.
+    pub cgroup: bool,
 }
 
 /// When a clause runs that waits for no message.
@@ -112,13 +122,33 @@ impl Messages {
     }
 
     /// How conversations are decoded for these clauses: a field that none of them reads is left alone.
-    pub fn config(&self) -> Arc<Config> {
+    fn config(&self) -> Arc<Config> {
         let wanted = |protocol: &'static dyn Protocol| {
-            let of = self.probes.iter().filter(|(probe, _)| probe.protocol == protocol.schema().protocol);
+            let is_of = |probe: &MessageProbe| probe.event.is_message() && probe.protocol == protocol.schema().protocol;
+            let of = self.probes.iter().filter(|(probe, _)| is_of(probe));
             let functions = of.flat_map(|(_, clause)| clause.predicate.into_iter().chain(clause.body));
             (protocol, Demand(functions.fold(0, |mask, function| mask | self.fields_of(function))))
         };
-        Arc::new(Config { protocols: protocols().iter().copied().map(wanted).collect(), ..Config::default() })
+        let tells_breaches = self.is_on(Event::Error);
+        let protocols = protocols().iter().copied().map(wanted).collect();
+        Arc::new(Config { protocols, tells_breaches, ..Config::default() })
+    }
+
+    /// What the clauses are on, and ask for.
+    pub fn wants(&self) -> Wants {
+        let functions = self.probes.iter().flat_map(|(_, clause)| clause.predicate.into_iter().chain(clause.body));
+        Wants {
+            config: self.config(),
+            conversations: self.is_on(Event::Error) || Event::MESSAGES.into_iter().any(|event| self.is_on(event)),
+            open: self.is_on(Event::Open),
+            data: self.is_on(Event::Data),
+            close: self.is_on(Event::Close),
+            cgroup: functions.fold(0, |mask, function| mask | self.fields_of(function)) & (1 << conn::CGROUP.0) != 0,
+        }
+    }
+
+    fn is_on(&self, event: Event) -> bool {
+        self.probes.iter().any(|(probe, _)| probe.event == event)
     }
 
     /// The fields that a function reads, a bit each; those beyond the 63rd are always decoded.
@@ -154,32 +184,13 @@ impl Messages {
         &self.module.module.outputs
     }
 
-    /// Runs every clause that an exchange concerns.
-    pub fn exchange(&mut self, heard: &Heard, comm: &str) {
-        let protocol = heard.exchange.protocol;
-        let request = heard.exchange.request.as_ref();
-        let response = heard.exchange.response.as_ref();
+    /// Runs every clause that an occurrence concerns.
+    pub fn hear(&mut self, occurrence: &Occurrence) {
         for (probe, clause) in &self.probes {
-            if probe.protocol != protocol.schema().protocol
-                || probe.direction.is_some_and(|direction| direction != heard.ends.direction)
-            {
-                continue;
+            if let Some(seen) = occurrence.seen_by(probe) {
+                self.state.clock.now_ns = seen.now_ns;
+                run(&self.native, clause, &seen.record(), &mut self.state);
             }
-            let (request, response) = match probe.event {
-                Event::Request => (request, None),
-                // A response knows what it answers.
-                Event::Response | Event::Exchange => (request, response),
-            };
-            let is_whole = match probe.event {
-                Event::Request => request.is_some(),
-                Event::Response => response.is_some(),
-                Event::Exchange => request.is_some() && response.is_some(),
-            };
-            let Some(last) = response.or(request).filter(|_| is_whole) else { continue };
-            self.state.clock.now_ns = last.last_ns;
-            let conn = conn_values(heard, probe.event, comm);
-            let record = record(protocol.schema(), &conn, request.map(message), response.map(message));
-            run(&self.native, clause, &record, &mut self.state);
         }
     }
 
@@ -241,67 +252,6 @@ fn run(native: &Native, clause: &NativeClause, record: &Record<'_>, state: &mut 
     if holds && let Some(body) = clause.body {
         native.call(body as usize, record, state);
     }
-}
-
-fn message(timed: &Timed<Moment>) -> &Message {
-    &timed.message
-}
-
-/// The fields of a connection, as its own end of the exchange knows them when the event is there.
-fn conn_values(heard: &Heard, event: Event, comm: &str) -> Conn {
-    let exchange = &heard.exchange;
-    let first = exchange.request.as_ref().or(exchange.response.as_ref());
-    let latency = match (&exchange.request, &exchange.response) {
-        (Some(request), Some(response)) if event != Event::Request => {
-            Value::Duration(i64::try_from(response.last_ns.saturating_sub(request.first_ns)).unwrap_or(i64::MAX))
-        }
-        _ => Value::Nil,
-    };
-    let measured: &[_] = match event {
-        Event::Request => &[&exchange.request],
-        Event::Response => &[&exchange.response],
-        Event::Exchange => &[&exchange.request, &exchange.response],
-    };
-    let size = measured.iter().copied().flatten().map(|timed| timed.message.wire_len).sum::<u64>();
-    let mut conn = Conn::default();
-    let address = |conn: &mut Conn, ip, port, address: SocketAddr| {
-        conn.put(ip, Value::Ip(address.ip()));
-        conn.put(port, Value::Int(i64::from(address.port())));
-    };
-    conn.put(conn::DIRECTION, heard.ends.direction.name().into());
-    address(&mut conn, conn::ADDR, conn::PORT, heard.ends.server);
-    address(&mut conn, conn::PEER_ADDR, conn::PEER_PORT, heard.ends.client);
-    if let Some(first) = first {
-        conn.put(conn::PID, Value::Int(i64::from(first.tag.task.tgid)));
-        conn.put(conn::TID, Value::Int(i64::from(first.tag.task.tid)));
-        conn.put(conn::TIME, Value::Time(i64::try_from(first.first_ns).unwrap_or(i64::MAX)));
-    }
-    conn.put(conn::COMM, comm.into());
-    conn.put(conn::LATENCY, latency);
-    conn.put(conn::SIZE, Value::from(size));
-    conn
-}
-
-/// The flat record of an exchange, as native code takes it.
-fn record<'a>(
-    schema: &Schema,
-    conn: &'a Conn,
-    request: Option<&'a Message>,
-    response: Option<&'a Message>,
-) -> Record<'a> {
-    let mut record = Record::new();
-    for field in &schema.fields {
-        let value = match field.side {
-            None => conn.values.get(field.id.0 as usize),
-            Some(Side::Request) => request.map(|message| message.field(field.id)),
-            Some(Side::Response) => response.map(|message| message.field(field.id)),
-        };
-        match value {
-            Some(value) => record.push(value),
-            None => record.push_nil(),
-        }
-    }
-    record
 }
 
 impl Host for State {

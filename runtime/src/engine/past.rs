@@ -18,10 +18,10 @@ use super::clock::Clock;
 use super::compile;
 use super::messages::{Messages, When};
 use super::names::ProgramNames;
+use super::occurrence::Occurrence;
 use super::printer::Printer;
 use super::screen::{NATIVE, Screen, cannot};
 use super::signals::Signals;
-use crate::capture::conversations::Heard;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 use timers::Timers;
@@ -32,23 +32,16 @@ pub use recording::Recorded;
 /// How many steps are taken between two looks at signals.
 const STEPS_BETWEEN_SIGNALS: u32 = 256;
 
-/// An exchange, and the name of the thread that moved its first byte, where that is known.
-#[derive(Debug)]
-pub struct Told {
-    pub heard: Heard,
-    pub comm: String,
-}
-
 /// Messages that are over, in the order of their time.
 pub trait Past {
     /// The time of the first of them.
     fn clock(&self) -> Clock;
 
-    /// Goes on to the next moment, adds the exchanges that are complete then, and tells its time; none at the end.
+    /// Goes on to the next moment, adds what has happened by then, and tells its time; none at the end.
     ///
     /// # Errors
     /// What the source has become unreadable for.
-    fn step(&mut self, told: &mut VecDeque<Told>) -> Result<Option<u64>, Failure>;
+    fn step(&mut self, told: &mut VecDeque<Occurrence>) -> Result<Option<u64>, Failure>;
 
     /// What was not whole, a sentence each, for people.
     fn notes(&self) -> Vec<String>;
@@ -114,10 +107,10 @@ impl Run {
                 Err(failure) => return Err(failure),
             };
             self.advance(now_ns)?;
-            while let Some(Told { heard, comm }) = told.pop_front()
+            while let Some(occurrence) = told.pop_front()
                 && self.screen.exit.is_none()
             {
-                self.messages.exchange(&heard, &comm);
+                self.messages.hear(&occurrence);
                 self.show()?;
             }
             steps = steps.wrapping_add(1);

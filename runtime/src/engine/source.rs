@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use reel_compiler::plan::source::Facts;
-use reel_lang::schema::{FieldId, conn};
+use reel_lang::schema::{Event, FieldId, conn};
 use reel_probes::cgroup;
 use reel_probes::programs::Whose;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -40,6 +40,21 @@ const UNKNOWN_OF_PACKETS: &[(FieldId, &str)] = &[
     (conn::PID, "packets carry no process"),
     (conn::TID, "packets carry no thread"),
     (conn::COMM, "packets carry no thread"),
+    (conn::CGROUP, "packets carry no process"),
+];
+
+/// What a recording does not keep, and why.
+const UNKNOWN_OF_RECORDINGS: &[(FieldId, &str)] = &[
+    (conn::CGROUP, "a recording keeps no cgroup"),
+    (conn::DURATION, "a recording keeps exchanges, and not when connections opened"),
+    (conn::CLIENT_BYTES, "a recording keeps exchanges, and not what connections moved"),
+    (conn::SERVER_BYTES, "a recording keeps exchanges, and not what connections moved"),
+];
+const UNTOLD_OF_RECORDINGS: &[(Event, &str)] = &[
+    (Event::Error, "a recording counts the bytes that were not decoded, and does not keep them"),
+    (Event::Open, "a recording keeps exchanges, and not connections"),
+    (Event::Data, "a recording keeps exchanges, and not how they were sent"),
+    (Event::Close, "a recording keeps exchanges, and not connections"),
 ];
 
 impl Source {
@@ -47,10 +62,17 @@ impl Source {
     pub fn facts(&self) -> Facts {
         match self {
             Source::Command(_) | Source::Process(_) | Source::Cgroup(_) | Source::Machine => {
-                Facts { name: "a live capture", is_past: false, unknown: &[] }
+                Facts { name: "a live capture", is_past: false, unknown: &[], untold: &[] }
             }
-            Source::Packets(_) => Facts { name: "a packet file", is_past: true, unknown: UNKNOWN_OF_PACKETS },
-            Source::Recording(_) => Facts { name: "a recording", is_past: true, unknown: &[] },
+            Source::Packets(_) => {
+                Facts { name: "a packet file", is_past: true, unknown: UNKNOWN_OF_PACKETS, untold: &[] }
+            }
+            Source::Recording(_) => Facts {
+                name: "a recording",
+                is_past: true,
+                unknown: UNKNOWN_OF_RECORDINGS,
+                untold: UNTOLD_OF_RECORDINGS,
+            },
         }
     }
 

@@ -10,9 +10,9 @@ use reel_probes::catalog::glob;
 pub struct Message {
     /// As in a header: `http:request`.
     pub name: String,
+    /// What has its fields, and says what it is.
     pub schema: &'static Schema,
-    /// The one message that it is on; none for an exchange, which has both.
-    side: Option<Side>,
+    event: Event,
 }
 
 /// A field as a clause on the probe can write it.
@@ -21,15 +21,6 @@ pub struct Named {
     /// `status`; of an exchange `response.body`, where the request has a field of that name too.
     pub name: String,
     pub field: &'static Field,
-}
-
-/// The one message that an event is on; none for both.
-fn side(event: Event) -> Option<Side> {
-    match event {
-        Event::Request => Some(Side::Request),
-        Event::Response => Some(Side::Response),
-        Event::Exchange => None,
-    }
 }
 
 /// The probes that a pattern names. A direction is told only where the pattern tells one.
@@ -45,11 +36,11 @@ pub fn matching(pattern: &str) -> Vec<Message> {
     let mut found = Vec::new();
     for protocol in reel_protocols::protocols() {
         let schema = protocol.schema();
-        for event in Event::ALL {
+        for event in schema.probes() {
             let name = MessageProbe { protocol: schema.protocol.clone(), direction, event }.to_string();
             let whole = rest.is_empty() && pattern == schema.protocol;
             if whole || glob::matches(&pattern, &name) {
-                found.push(Message { name, schema, side: side(event) });
+                found.extend(schema.of(event).map(|schema| Message { name, schema, event }));
             }
         }
     }
@@ -70,20 +61,21 @@ pub(super) fn nearest_protocol(word: &str) -> Option<String> {
 /// The probe of a protocol that was probably meant.
 pub(super) fn nearest_event(pattern: &str) -> Option<String> {
     let (word, event) = pattern.rsplit_once(':')?;
-    nearest(event, Event::ALL.map(Event::name)).map(|event| format!("{word}:{event}"))
+    let protocol = reel_protocols::by_name(word.split(':').next()?)?;
+    nearest(event, protocol.schema().probes().map(Event::name)).map(|event| format!("{word}:{event}"))
 }
 
 impl Message {
     /// The fields, the protocol's own before those of every connection.
     pub fn fields(&self) -> Vec<Named> {
-        let is_here =
-            |field: &&'static Field| self.side.is_none() || field.side.is_none_or(|side| Some(side) == self.side);
-        let (own, connection): (Vec<_>, Vec<_>) =
-            self.schema.fields.iter().filter(is_here).partition(|f| f.side.is_some());
+        let own = self.event.side();
+        let is_here = |field: &&'static Field| own.is_none() || field.side.is_none_or(|side| Some(side) == own);
+        let (connection, own): (Vec<_>, Vec<_>) =
+            self.schema.fields.iter().filter(is_here).partition(|field| field.is_connection());
         let is_on_both =
             |name: &str| [Side::Request, Side::Response].iter().all(|side| self.schema.field(*side, name).is_some());
         let named = |field: &'static Field| {
-            let name = match (self.side, field.side) {
+            let name = match (self.event.side(), field.side) {
                 (None, Some(side)) if is_on_both(&field.name) => format!("{}.{}", side.name(), field.name),
                 _ => field.name.clone(),
             };

@@ -15,7 +15,8 @@ fn listed(pattern: &str, with_details: bool) -> Result<String, Failure> {
 #[test]
 fn message_probes_are_listed_with_the_fields_of_their_schema() {
     let check = |pattern: &str, expect: &str| assert_eq!(listed(pattern, false).unwrap(), expect, "{pattern}");
-    check("http", "http:request\nhttp:response\nhttp:exchange\n");
+    check("http", "http:request\nhttp:response\nhttp:exchange\nhttp:error\n");
+    check("tcp:in:*e*", "tcp:in:request\ntcp:in:response\ntcp:in:exchange\ntcp:in:open\ntcp:in:close\n");
     check("HTTP:re*", "http:request\nhttp:response\n");
     check("redis:in:exchange", "redis:in:exchange\n");
     let exchange = listed("http:exchange", true).unwrap();
@@ -26,6 +27,12 @@ fn message_probes_are_listed_with_the_fields_of_their_schema() {
     }
     let request = listed("http:request", true).unwrap();
     assert!(request.contains(" header ") && !request.contains(" status "), "{request}");
+    let close = listed("tcp:close", true).unwrap();
+    assert!(
+        close.starts_with("tcp:close\n    string   closer ") && close.contains("    duration duration "),
+        "{close}"
+    );
+    assert!(!close.contains(" data "), "{close}");
 }
 
 #[test]
@@ -68,6 +75,7 @@ fn what_is_not_there_is_helped() {
     };
     check("htp:request", "`http`");
     check("http:reqest", "`http:request`");
+    check("tcp:opn", "`tcp:open`");
     check("tracepiont:sched:*", "`tracepoint`");
     check("tracepoint:sched:sched_swich", "`tracepoint:sched:sched_switch`");
     check("tracepoint:sched:*nothing*", "'*nothing*'");

@@ -1,11 +1,12 @@
 //! `:doc NAME`: what a name means, from the registries that the compiler itself asks.
 
 use std::fmt::Write;
+use std::iter;
 
 use reel_compiler::builtins;
 use reel_lang::diagnostic::nearest;
 use reel_lang::env::Places;
-use reel_lang::schema::{CONN_FIELDS, Schema, Side};
+use reel_lang::schema::{CONN_FIELDS, Event, Field, Schema, Side};
 
 use super::command::COMMANDS;
 use crate::exit::{Exit, Failure};
@@ -53,28 +54,48 @@ fn messages(out: &mut String, word: &str) {
             whole(out, schema);
         }
         let is_meant = protocol.is_none_or(|protocol| protocol == schema.protocol);
+        let name = &schema.protocol;
         for found in schema.fields.iter().filter(|found| is_meant && found.name == field) {
             let Some(side) = found.side else { continue };
-            let (name, ty) = (&schema.protocol, found.ty.name());
-            let _ = writeln!(out, "{name} {} {field}\n  {ty}: {}", side_name(side), found.doc);
+            let _ = writeln!(out, "{name} {} {field}\n  {}: {}", side.name(), found.ty.name(), found.doc);
+        }
+        for (event, own) in schema.events.iter().filter(|_| is_meant) {
+            if protocol.is_some() && event.name() == field {
+                one(out, *event, own);
+            }
+            let is_own = |found: &&Field| found.name == field && !found.is_connection();
+            for found in own.fields.iter().filter(is_own) {
+                let _ = writeln!(out, "{name} {} {field}\n  {}: {}", event.name(), found.ty.name(), found.doc);
+            }
         }
     }
 }
 
 fn whole(out: &mut String, schema: &Schema) {
     let name = &schema.protocol;
-    let _ = writeln!(out, "{name}:request, {name}:response, {name}:exchange\n  {}", schema.doc);
+    let messages = Event::MESSAGES.map(|event| format!("{name}:{}", event.name()));
+    let _ = writeln!(out, "{}\n  {}", messages.join(", "), schema.doc);
     for side in [Side::Request, Side::Response] {
         let fields: Vec<&str> =
             schema.fields.iter().filter(|field| field.side == Some(side)).map(|field| field.name.as_str()).collect();
-        let _ = writeln!(out, "  {}: {}", side_name(side), fields.join(", "));
+        let _ = writeln!(out, "  {}: {}", side.name(), fields.join(", "));
     }
+    schema.events.iter().for_each(|(event, own)| one(out, *event, own));
+}
+
+/// An event that is no message.
+fn one(out: &mut String, event: Event, schema: &Schema) {
+    let own = schema.fields.iter().filter(|field| !field.is_connection());
+    let fields: Vec<&str> = own.map(|field| field.name.as_str()).collect();
+    let fields = if fields.is_empty() { "what every message has".to_owned() } else { fields.join(", ") };
+    let _ = writeln!(out, "{}:{}\n  {}\n  {fields}", schema.protocol, event.name(), schema.doc);
 }
 
 /// Every name that [`about`] knows.
 pub fn names() -> Vec<String> {
     let schemas = || reel_protocols::protocols().iter().map(|protocol| protocol.schema());
-    let fields = schemas().flat_map(|schema| schema.fields.iter().map(|field| field.name.clone()));
+    let whole = |schema: &'static Schema| iter::once(schema).chain(schema.events.iter().map(|(_, own)| own));
+    let fields = schemas().flat_map(whole).flat_map(|schema| schema.fields.iter().map(|field| field.name.clone()));
     let protocols = schemas().map(|schema| schema.protocol.clone());
     let commands = COMMANDS.iter().flat_map(|command| command.names).map(|name| (*name).to_owned());
     let trusted = |name: &&&str| {
@@ -86,13 +107,6 @@ pub fn names() -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-fn side_name(side: Side) -> &'static str {
-    match side {
-        Side::Request => "request",
-        Side::Response => "response",
-    }
 }
 
 fn places(places: Places) -> &'static str {
@@ -122,6 +136,8 @@ mod tests {
         check("status", "http response status\n  int: ");
         check("http:path", "http request path\n  string: ");
         check("redis", "redis:request, redis:response, redis:exchange\n");
+        check("tcp:close", "tcp:close\n  A connection is over");
+        check("spec", "redis error spec\n  string: ");
         check(":stop", ":stop [N]\n  command: ");
     }
 

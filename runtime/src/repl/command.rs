@@ -47,7 +47,12 @@ pub const COMMANDS: &[Command] = &[
     command(Verb::Print, &[":print", ":p"], "@MAP [TOP]", "a map: all of it, or the TOP greatest entries"),
     command(Verb::Clear, &[":clear"], "[@MAP]", "empty a map, or all"),
     command(Verb::Plan, &[":plan"], "[N | CLAUSE]", "where each part of a clause runs, and why"),
-    command(Verb::Probes, &[":probes"], "PATTERN", "what can be attached to: `*open*`, `http:*`, `uprobe:libc:mal*`"),
+    command(
+        Verb::Probes,
+        &[":probes"],
+        "[-v] PATTERN",
+        "what can be attached to: `*open*`, `http:*`, `uprobe:libc:mal*`; with `-v` what can be asked of each",
+    ),
     command(Verb::Doc, &[":doc"], "NAME", "what a function, a value, a field, a protocol or a command is"),
     command(Verb::Load, &[":load"], "FILE", "enter what a file holds"),
     command(Verb::Save, &[":save"], "FILE", "write the definitions and the clauses that run to a new file"),

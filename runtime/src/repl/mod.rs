@@ -19,6 +19,7 @@ mod words;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Read, Write as _};
+use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,8 +28,8 @@ use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::consts::SIGINT;
 
 use crate::cli::{Outcome, report, sources};
-use crate::engine::probes;
 use crate::exit::{Exit, Failure};
+use crate::list;
 use crate::output::map::Cut;
 pub use command::COMMANDS;
 use command::{Verb, help};
@@ -275,11 +276,20 @@ impl Prompt {
     }
 }
 
+/// The probes that a pattern names, after `-v` with what can be asked of each.
 fn listed(argument: &str) -> Result<String, Failure> {
-    let found = probes::matching(wanted(argument, "a pattern")?)?;
-    let mut out: String = found.iter().take(MAX_PROBES).map(|name| format!("{name}\n")).collect();
-    if found.len() > MAX_PROBES {
-        let _ = writeln!(out, "... and {} more", found.len() - MAX_PROBES);
+    let details = argument.strip_prefix("-v").filter(|rest| rest.starts_with(char::is_whitespace));
+    let pattern = wanted(details.unwrap_or(argument).trim(), "a pattern")?;
+    let (mut out, mut count) = (String::new(), 0);
+    list::list(pattern, &mut |entry| {
+        count += 1;
+        if count <= MAX_PROBES {
+            out += &list::text(entry, details.is_some());
+        }
+        ControlFlow::Continue(())
+    })?;
+    if count > MAX_PROBES {
+        let _ = writeln!(out, "... and {} more", count - MAX_PROBES);
     }
     Ok(out)
 }

@@ -8,12 +8,13 @@ use std::cell::{OnceCell, RefCell};
 use std::path::Path;
 
 use reel_compiler::builtins;
-use reel_lang::schema::CONN_FIELDS;
+use reel_lang::schema::{Event, Schema};
+use reel_probes::catalog::tracefs;
 
 use super::about;
 use super::command::{COMMANDS, Verb};
 use super::input::Input;
-use crate::engine::probes;
+use crate::list::messages;
 
 /// The kinds of kernel probes.
 const PROVIDERS: &[&str] = &[
@@ -108,16 +109,16 @@ impl Words {
             return self.tracepoints().to_vec();
         }
         let kinds = PROVIDERS.iter().map(|name| (*name).to_owned());
-        kinds.chain(probes::messages()).chain(["macro".to_owned(), "noise".to_owned()]).collect()
+        kinds.chain(messages()).chain(["macro".to_owned(), "noise".to_owned()]).collect()
     }
 
     /// Everything that `:probes` may be asked for by its whole name.
     fn points(&self) -> Vec<String> {
-        probes::messages().into_iter().chain(self.tracepoints().iter().cloned()).collect()
+        messages().chain(self.tracepoints().iter().cloned()).collect()
     }
 
     fn tracepoints(&self) -> &[String] {
-        self.tracepoints.get_or_init(|| probes::tracepoints().unwrap_or_default())
+        self.tracepoints.get_or_init(tracepoints)
     }
 }
 
@@ -151,11 +152,29 @@ fn commands() -> Vec<String> {
     COMMANDS.iter().filter_map(|command| command.names.first()).map(|name| (*name).to_owned()).collect()
 }
 
+/// Every message probe.
+fn messages() -> impl Iterator<Item = String> {
+    messages::matching("*").into_iter().map(|message| message.name)
+}
+
+/// Every tracepoint of the kernel; none where they cannot be read.
+fn tracepoints() -> Vec<String> {
+    let names = tracefs::tracepoints().unwrap_or_default();
+    names.into_iter().map(|(category, name)| format!("tracepoint:{category}:{name}")).collect()
+}
+
+/// What has the fields of the message or event that a clause's header names.
+fn schema_of(clause: &str) -> Option<&'static Schema> {
+    let header = clause.trim_start().split([' ', '\t', '\n', '/', '{', ',']).next()?;
+    let mut words = header.split(':');
+    let schema = reel_protocols::by_name(words.next()?)?.schema();
+    let event = words.next_back().and_then(|word| Event::ALL.into_iter().find(|event| event.name() == word));
+    schema.of(event.unwrap_or(Event::Exchange))
+}
+
 /// Fields of the message that the clause's header names, or functions and values of kernel probes.
 fn expressions(clause: &str) -> Vec<String> {
-    let protocol = clause.trim_start().split(':').next().unwrap_or_default();
-    let schema = reel_protocols::protocols().iter().map(|protocol| protocol.schema());
-    let schema = schema.into_iter().find(|schema| schema.protocol == protocol);
+    let schema = schema_of(clause);
     let fits = |kernel: bool, native: bool| if schema.is_some() { native } else { kernel };
     let mut names: Vec<String> = Vec::new();
     for name in builtins::names() {
@@ -167,9 +186,10 @@ fn expressions(clause: &str) -> Vec<String> {
         }
     }
     if let Some(schema) = schema {
-        names.extend(CONN_FIELDS.iter().map(|(name, ..)| (*name).to_owned()));
         names.extend(schema.fields.iter().map(|field| field.name.clone()));
-        names.extend(["request".to_owned(), "response".to_owned()]);
+        if schema.fields.iter().any(|field| field.side.is_some()) {
+            names.extend(["request".to_owned(), "response".to_owned()]);
+        }
     }
     names
 }
@@ -214,6 +234,9 @@ mod tests {
         check("interval:s:1 { print(@t", "interval:s:1 { print(@ticks");
         check("begin { @mine = 1; @m", "begin { @mine = 1; @mine");
         check(":print @", ":print @ticks");
+        check("tcp:op", "tcp:open");
+        check("tcp:in:close /clos", "tcp:in:close /closer");
+        check("http:error { print(spe", "http:error { print(spec");
         check(":doc lhi", ":doc lhist");
         check(":load Car", ":load Cargo.toml");
         check(":load src/re", ":load src/repl/");
@@ -243,6 +266,7 @@ mod tests {
         let words = Words::default();
         assert_eq!(words.candidates("begin { laten", 13), (8, Vec::new()));
         assert_eq!(words.candidates("begin { ", 8), (8, Vec::new()));
+        assert_eq!(words.candidates("http:error { metho", 18), (13, Vec::new()));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use reel_lang::schema::Side;
 
 pub use datagrams::ANSWER_NS;
-pub use exchange::{Counters, Exchange, Fault, Timed};
+pub use exchange::{Breach, Counters, Exchange, Fault, Timed};
 use infer::{Inferring, Pending};
 use stream::{State, Stream};
 
@@ -26,6 +26,14 @@ use crate::{Codec, Demand, Frame, Message, Pairing, Protocol, Rest, protocols};
 
 /// How often a connection may leave a protocol for another; what follows is opaque.
 const UPGRADES_MAX: u32 = 4;
+
+/// Most bytes of an invalid message that are shown.
+pub const BREACH_LEN_MAX: usize = 256;
+
+/// Slot numbers of the event `error`.
+pub mod slots {
+    include!(concat!(env!("OUT_DIR"), "/conversation.rs"));
+}
 
 /// What all conversations of a run share.
 #[derive(Clone)]
@@ -36,6 +44,8 @@ pub struct Config {
     pub buffer_len_max: usize,
     /// The most requests that wait for a response.
     pub open_max: usize,
+    /// Whether invalid bytes are told ([`Conversation::next_breach`]), and not only counted.
+    pub tells_breaches: bool,
 }
 
 impl Default for Config {
@@ -44,6 +54,7 @@ impl Default for Config {
             protocols: protocols().iter().map(|protocol| (*protocol, Demand::ALL)).collect(),
             buffer_len_max: 64 * 1024 * 1024,
             open_max: 65_536,
+            tells_breaches: false,
         }
     }
 }
@@ -61,6 +72,8 @@ pub struct Conversation<T> {
     /// Whether two requests were ever open at once.
     has_pipelined: bool,
     done: VecDeque<Exchange<T>>,
+    /// At most one for each protocol that was spoken: nothing is decoded after it.
+    breaches: VecDeque<Breach<T>>,
     counters: Counters,
     /// How many segments there were, of both directions.
     segments: u64,
@@ -90,6 +103,7 @@ impl<T: Clone> Conversation<T> {
             open_len_bytes: 0,
             has_pipelined: false,
             done: VecDeque::new(),
+            breaches: VecDeque::new(),
             counters: Counters::default(),
             segments: 0,
             upgrades: 0,
@@ -129,6 +143,11 @@ impl<T: Clone> Conversation<T> {
     /// The next exchange that is complete.
     pub fn next_exchange(&mut self) -> Option<Exchange<T>> {
         self.done.pop_front()
+    }
+
+    /// The next place where the protocol was broken, where that is asked for.
+    pub fn next_breach(&mut self) -> Option<Breach<T>> {
+        self.breaches.pop_front()
     }
 
     /// Takes bytes that follow on those before them.
@@ -281,7 +300,7 @@ impl<T: Clone> Conversation<T> {
 
     /// Cuts one message off the front of a direction.
     fn cut(&mut self, side: Side, rest: Rest) -> bool {
-        let Phase::Speaking { codec, demand, .. } = &mut self.phase else { return false };
+        let Phase::Speaking { codec, demand, protocol } = &mut self.phase else { return false };
         let stream = match side {
             Side::Request => &mut self.request,
             Side::Response => &mut self.response,
@@ -302,6 +321,9 @@ impl<T: Clone> Conversation<T> {
             }
             Err(malformed) => {
                 self.counters.malformed = self.counters.malformed.saturating_add(1);
+                if self.config.tells_breaches {
+                    self.breaches.extend(stream.breach(*protocol, side, &malformed));
+                }
                 self.stop(side, || Fault::Malformed { side, malformed: malformed.clone() });
                 false
             }

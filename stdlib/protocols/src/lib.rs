@@ -151,14 +151,17 @@ pub struct Unencodable {
     pub reason: String,
 }
 
-/// The schema that a file beside a codec declares.
+/// The schema that a file beside a codec declares, with what every protocol has whose messages can be invalid.
 pub(crate) fn schema(text: &'static str) -> Schema {
+    let mut schema = plain_schema(text);
+    schema.add_events(&plain_schema(include_str!("conversation/schema.rr")));
+    schema
+}
+
+/// The schema that a file declares, and nothing else.
+pub(crate) fn plain_schema(text: &'static str) -> Schema {
     // The build script has read the same text, so only an error in between could empty the schema; a test looks.
-    reel_lang::schema::parse(text).unwrap_or_else(|_| Schema {
-        protocol: String::new(),
-        doc: String::new(),
-        fields: Vec::new(),
-    })
+    reel_lang::schema::parse(text).unwrap_or_default()
 }
 
 /// One conversation (one connection) of a protocol, with what must be remembered between its messages.

@@ -19,7 +19,7 @@ pub mod slots {
 
 use slots::{request, response};
 
-static SCHEMA: LazyLock<Schema> = LazyLock::new(|| crate::schema(include_str!("opaque/schema.rr")));
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| crate::plain_schema(include_str!("opaque/schema.rr")));
 
 /// The protocol `tcp`.
 #[derive(Debug)]

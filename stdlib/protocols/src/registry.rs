@@ -27,7 +27,7 @@ pub fn tag(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reel_lang::schema::{FieldId, conn};
+    use reel_lang::schema::{Event, FieldId, conn};
 
     #[test]
     fn schemas_are_whole_and_their_fields_numbered() {
@@ -36,6 +36,12 @@ mod tests {
             assert!(schema.slots() > conn::COUNT as usize, "{}", schema.protocol);
             assert!((0..).zip(&schema.fields).all(|(id, field)| field.id == FieldId(id)), "{}", schema.protocol);
             assert!(by_name(&schema.protocol).is_some());
+            // What takes everything cannot be broken.
+            assert_eq!(schema.of(Event::Error).is_some(), protocol.framed(), "{}", schema.protocol);
+            for (event, own) in &schema.events {
+                assert!((0..).zip(&own.fields).all(|(id, field)| field.id == FieldId(id)), "{}", event.name());
+                assert_eq!(own.protocol, schema.protocol);
+            }
         }
         assert!(by_name("gopher").is_none());
     }

@@ -9,7 +9,7 @@ use reel::noise::Noise;
 use reel_compiler::builtins;
 use reel_lang::diagnostic::code;
 use reel_lang::env::Places;
-use reel_lang::schema::{CONN_FIELDS, Side};
+use reel_lang::schema::{CONN_FIELDS, Event, Side};
 use reel_tests::process::root;
 
 use crate::markdown::{read, table};
@@ -23,6 +23,7 @@ fn the_values_and_functions_are_listed() -> Result<()> {
 #[test]
 fn the_fields_of_messages_are_listed() -> Result<()> {
     agrees("docs/messages.md", "connection", &connection()?)?;
+    agrees("docs/messages.md", "events", &events()?)?;
     for protocol in reel_protocols::protocols() {
         let schema = protocol.schema();
         agrees("docs/messages.md", &schema.protocol, &fields(schema)?)?;
@@ -124,6 +125,26 @@ fn fields(schema: &reel_lang::schema::Schema) -> Result<String> {
             None => continue,
         };
         writeln!(out, "| `{}` | {side} | {} | {} |", field.name, field.ty.name(), cell(&field.doc))?;
+    }
+    Ok(out)
+}
+
+/// The events that are no messages, each with its fields; `PROTO` where every protocol has the event that can be broken.
+fn events() -> Result<String> {
+    let mut out = "| event | field | type | meaning |\n|---|---|---|---|\n".to_owned();
+    let mut has_error = false;
+    for schema in reel_protocols::protocols().iter().map(|protocol| protocol.schema()) {
+        for (event, own) in &schema.events {
+            let is_error = *event == Event::Error;
+            if is_error && std::mem::replace(&mut has_error, true) {
+                continue;
+            }
+            let protocol = if is_error { "PROTO" } else { &schema.protocol };
+            writeln!(out, "| `{protocol}:{}` | | | {} |", event.name(), cell(&own.doc))?;
+            for field in own.fields.iter().filter(|field| !field.is_connection()) {
+                writeln!(out, "| | `{}` | {} | {} |", field.name, field.ty.name(), cell(&field.doc))?;
+            }
+        }
     }
     Ok(out)
 }

@@ -38,6 +38,7 @@ pub struct Flow {
     fins: [Option<u32>; 2],
     closed: [bool; 2],
     first_closed: Option<usize>,
+    is_reset: bool,
     held: VecDeque<Held>,
     held_len_bytes: usize,
     pub last_ns: u64,
@@ -104,6 +105,7 @@ impl Flow {
             fins: [None; 2],
             closed: [false; 2],
             first_closed: None,
+            is_reset: false,
             held: VecDeque::new(),
             held_len_bytes: 0,
             last_ns: segment.time_ns,
@@ -162,18 +164,19 @@ impl Flow {
             self.streams[1 - half].starts_at(ack);
         }
         if self.phase == Phase::Untold {
-            self.open(client, segment.time_ns, out);
+            let (id, ends) = self.open(client, out);
+            out.sink.opened(id, ends, moment(segment.time_ns));
         }
     }
 
-    fn open<S: Sink>(&mut self, client: usize, time_ns: u64, out: &mut Out<'_, S>) {
+    fn open<S: Sink>(&mut self, client: usize, out: &mut Out<'_, S>) -> (ConnId, Ends) {
         let id = ConnId(*out.next_id);
         *out.next_id = out.next_id.wrapping_add(1);
         out.counts.connections += 1;
         self.phase = Phase::Open { id, client };
         // A packet file does not say whose machine it is from: scripts over one cannot ask for the direction.
         let ends = Ends { direction: Direction::In, server: self.ends[1 - client], client: self.ends[client] };
-        out.sink.opened(id, ends, moment(time_ns));
+        (id, ends)
     }
 
     /// Looks for a request that plainly begins with this segment.
@@ -212,7 +215,8 @@ impl Flow {
         };
         self.streams[half].starts_at(seq);
         self.streams[1 - half].starts_at(ack);
-        self.open(half, time_ns, out);
+        let (id, ends) = self.open(half, out);
+        out.sink.joined(id, ends, moment(time_ns));
         self.release(time_ns, out);
     }
 
@@ -296,6 +300,7 @@ impl Flow {
             self.fins[half].get_or_insert(seq.wrapping_add(segment.total_len));
         }
         if segment.rst {
+            self.is_reset = true;
             return self.end(out);
         }
         if let Some(fin) = self.fins[half]
@@ -348,7 +353,12 @@ impl Flow {
                 out.sink.closed(id, side(half, client), at);
             }
         }
-        out.sink.ended(id, self.first_closed.map(|half| side(half, client)), at);
+        let first = self.first_closed.map(|half| side(half, client));
+        if self.is_reset || self.fins.iter().all(Option::is_some) {
+            out.sink.ended(id, first, at);
+        } else {
+            out.sink.left(id, first, at);
+        }
     }
 }
 

@@ -4,13 +4,14 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::Arc;
 
 use reel_protocols::conversation::Timed;
 
 use super::testing::*;
+use crate::engine::messages::Wants;
+use crate::engine::occurrence::{Occurrence, What};
 use crate::engine::past::tests::over;
-use crate::engine::past::{Captured, Past, Told};
+use crate::engine::past::{Captured, Past};
 use crate::engine::source::Source;
 use crate::exit::{Exit, Failure};
 use crate::output::text;
@@ -21,7 +22,7 @@ fn told(file: &[u8]) -> (String, Vec<String>, Option<Failure>) {
     let path = folder.path().join("x.pcap");
     std::fs::write(&path, file).unwrap();
     let mut lines = String::new();
-    let mut captured = match Captured::open(&path, Arc::default()) {
+    let mut captured = match Captured::open(&path, Wants { conversations: true, ..Wants::default() }) {
         Ok(captured) => captured,
         Err(failure) => return (lines, Vec::new(), Some(at_file(failure, &path))),
     };
@@ -43,8 +44,8 @@ fn at_file(failure: Failure, path: &Path) -> Failure {
 }
 
 /// The request's and the response's most telling field, or what is wrong.
-fn line(told: &Told, lines: &mut String) {
-    let exchange = &told.heard.exchange;
+fn line(told: &Occurrence, lines: &mut String) {
+    let What::Exchange(exchange) = &told.what else { panic!("{told:?}") };
     let field = |timed: &Option<Timed<_>>, name: &str| match timed {
         None => String::new(),
         Some(timed) => {
@@ -83,7 +84,7 @@ fn run(file: &[u8], script: &str) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.pcap");
     std::fs::write(&path, file).unwrap();
-    over(&Source::Packets(path.clone()), script, |messages| Box::new(Captured::open(&path, messages.config()).unwrap()))
+    over(&Source::Packets(path.clone()), script, |messages| Box::new(Captured::open(&path, messages.wants()).unwrap()))
 }
 
 fn two(link: Link) -> Tape {
@@ -246,6 +247,55 @@ fn the_same_ports_again_are_another_connection() {
     let again = Tape { packets: Vec::new(), ..tape.clone() }.open().get("/third", "3");
     tape.packets.extend(again.packets);
     check(&tape, &format!("{TWO}/third 3\n"), &[]);
+}
+
+#[test]
+fn connections_open_move_bytes_and_close() {
+    let script = r#"tcp:open { printf("open %s:%d -> %d %s %d\n", peer_addr, peer_port, port, duration, client_bytes); }
+        tcp:data /sender == "client"/ { printf("%s +%d %s of %d at %s\n", sender, offset, data, size, duration); }
+        tcp:data { @[sender] = sum(size); }
+        tcp:close { printf("%s closed after %s, %d and %d bytes\n", closer, duration, client_bytes, server_bytes); }"#;
+    let tape = Tape::new(Link::Raw).open().say(Client, "what?").say(Server, "that").say(Client, "no").close();
+    let expect = "open 10.0.0.1:40000 -> 80 0ns 0\nclient +0 what? of 5 at 3ms\nclient +5 no of 2 at 5ms\n\
+                  server closed after 7ms, 7 and 4 bytes\n\n@[server]: 4\n@[client]: 7\n\n";
+    assert_eq!(run(&tape.pcap(), script).as_deref(), Ok(expect));
+    // What is open at the end was not closed, and what began before did not open.
+    let still = tape.clone().edit(|packets| packets.truncate(packets.len() - 3));
+    assert!(!run(&still.pcap(), script).unwrap().contains("closed"));
+    let joined = two(Link::Raw).edit(|packets| drop(packets.drain(..3)));
+    let script = r#"tcp:open { print("opened"); } tcp:data { @ = sum(size); } tcp:close { printf("%d %d\n", duration == nil, client_bytes); }"#;
+    assert_eq!(run(&joined.pcap(), script).as_deref(), Ok("1 69\n\n@: 177\n\n"));
+}
+
+#[test]
+fn exchanges_know_their_connection() {
+    let script = r#"http:exchange { printf("%s %s %d %d\n", path, duration, client_bytes, server_bytes); }"#;
+    let expect = "/first 7ms 32 41\n/second 15ms 69 108\n";
+    assert_eq!(run(&two(Link::Raw).pcap(), script).as_deref(), Ok(expect));
+}
+
+#[test]
+fn bytes_that_break_their_protocol_are_told() {
+    let script =
+        r#"http:error, redis:error { printf("%s %d %d: %s (%s): %s\n", side, offset, port, reason, spec, data); }"#;
+    let bad =
+        |answer: &str| Tape::new(Link::Raw).open().say(Client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").say(Server, answer);
+    let status = bad("HTTP/1.1 2x0 OK\r\n\r\n").close().pcap();
+    let expect = "response 10 80: an invalid status line (RFC 9112 section 4): HTTP/1.1 2x0 OK\\x0d\n\\x0d\n\n";
+    assert_eq!(run(&status, script).as_deref(), Ok(expect));
+    let redis = Tape::new(Link::Raw)
+        .open()
+        .say(Client, "*1\r\n$4\r\nPING\r\n")
+        .say(Server, "+PONG\r\n")
+        .say(Client, "*1\r\n$x\r\n")
+        .close();
+    let expect = "request 4 80: an invalid or too large length (RESP specification): *1\\x0d\n$x\\x0d\n\n";
+    assert_eq!(run(&redis.pcap(), script).as_deref(), Ok(expect));
+    // It is counted too, and other connections are not harmed.
+    assert_eq!(
+        told(&status).1,
+        ["1 conversation broke its protocol, and was left there", "19 bytes are in no message"]
+    );
 }
 
 #[test]

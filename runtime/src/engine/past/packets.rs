@@ -1,21 +1,16 @@
 //! The exchanges of a packet file, as they become complete.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use reel_lang::schema::Side;
-use reel_protocols::conversation::Config;
-
-use super::{Past, Told};
-use crate::capture::connections::{ConnId, Ends, Moment, Sink};
-use crate::capture::conversations::Conversations;
+use super::Past;
 use crate::capture::pcap::file::Packets;
-use crate::capture::pcap::flows::{Flows, Keeps};
+use crate::capture::pcap::flows::Flows;
 use crate::capture::pcap::packet;
-use crate::capture::stream::Piece;
 use crate::engine::clock::{Clock, Zero};
+use crate::engine::listener::Listener;
+use crate::engine::messages::Wants;
+use crate::engine::occurrence::Occurrence;
 use crate::exit::{Exit, Failure};
 
 /// A packet file that is told from its start to its end.
@@ -31,12 +26,12 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// Opens a packet file, whose conversations are decoded as `config` says.
+    /// Opens a packet file, of which clauses are told what they want.
     ///
     /// # Errors
     /// It cannot be read, or is no packet file.
-    pub fn open(path: &Path, config: Arc<Config>) -> Result<Captured, Failure> {
-        let listener = Listener { conversations: Conversations::new(config) };
+    pub fn open(path: &Path, wants: Wants) -> Result<Captured, Failure> {
+        let listener = Listener::new(wants);
         let mut captured = Captured {
             path: path.to_owned(),
             packets: Packets::open(path)?,
@@ -85,7 +80,7 @@ impl Past for Captured {
         Clock::past(Zero::Epoch, self.start_ns.unwrap_or(0))
     }
 
-    fn step(&mut self, told: &mut VecDeque<Told>) -> Result<Option<u64>, Failure> {
+    fn step(&mut self, told: &mut VecDeque<Occurrence>) -> Result<Option<u64>, Failure> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -93,13 +88,13 @@ impl Past for Captured {
             return Ok(None);
         }
         let now_ns = self.now_ns;
-        self.listener.tell(told);
+        told.extend(std::iter::from_fn(|| self.listener.next_occurrence()));
         let outcome = self.advance();
         if !matches!(outcome, Ok(true)) {
             // What a damaged file holds before the damage is told first.
             self.is_over = true;
             self.flows.finish(&mut self.listener);
-            self.listener.tell(told);
+            told.extend(std::iter::from_fn(|| self.listener.next_occurrence()));
             self.failure = outcome.and_then(|_| self.check()).err();
         }
         Ok(Some(now_ns))
@@ -107,61 +102,7 @@ impl Past for Captured {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = self.flows.counts.notes();
-        let decoded = self.listener.conversations.counters();
-        if decoded.malformed > 0 {
-            notes.push(match decoded.malformed {
-                1 => "1 conversation broke its protocol, and was left there".to_owned(),
-                count => format!("{count} conversations broke their protocol, and were left there"),
-            });
-        }
-        if decoded.undecoded_bytes > 0 {
-            notes.push(format!("{} bytes are in no message", decoded.undecoded_bytes));
-        }
-        let encrypted = self.listener.conversations.encrypted().len();
-        if encrypted > 0 {
-            notes.push(format!("{encrypted} connections speak TLS, which is not seen into"));
-        }
+        notes.extend(self.listener.notes());
         notes.into_iter().map(|note| format!("{}: {note}", self.path.display())).collect()
     }
-}
-
-/// What is known of the conversations.
-struct Listener {
-    conversations: Conversations,
-}
-
-impl Listener {
-    fn tell(&mut self, told: &mut VecDeque<Told>) {
-        while let Some(heard) = self.conversations.next_heard() {
-            told.push_back(Told { heard, comm: String::new() });
-        }
-    }
-}
-
-impl Keeps for Listener {
-    fn kept_len_bytes(&self, conn: ConnId) -> usize {
-        self.conversations.kept_len_bytes(conn)
-    }
-}
-
-impl Sink for Listener {
-    fn listening(&mut self, _: SocketAddr, _: Moment) {}
-
-    fn opened(&mut self, conn: ConnId, ends: Ends, _: Moment) {
-        self.conversations.opened(conn, ends);
-    }
-
-    fn piece(&mut self, conn: ConnId, side: Side, piece: Piece, moment: Moment) {
-        self.conversations.piece(conn, side, piece, moment);
-    }
-
-    fn closed(&mut self, conn: ConnId, side: Side, _: Moment) {
-        self.conversations.closed(conn, side);
-    }
-
-    fn ended(&mut self, conn: ConnId, _: Option<Side>, _: Moment) {
-        self.conversations.ended(conn);
-    }
-
-    fn refused(&mut self, _: Ends, _: Moment) {}
 }

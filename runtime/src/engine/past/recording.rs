@@ -10,10 +10,10 @@ use reel_probes::event::Task;
 use reel_protocols::Message;
 use reel_protocols::conversation::{self, Timed};
 
-use super::{Past, Told};
-use crate::capture::connections::{ConnId, Ends, Moment};
-use crate::capture::conversations::Heard;
+use super::Past;
+use crate::capture::connections::{Ends, Moment};
 use crate::engine::clock::{Clock, Zero};
+use crate::engine::occurrence::{Occurrence, SoFar, What};
 use crate::exit::{Exit, Failure};
 use crate::recording::{Circumstance, Exchange, Owner, Recording};
 
@@ -62,7 +62,7 @@ impl Past for Recorded {
         Clock::past(Zero::Start, 0)
     }
 
-    fn step(&mut self, told: &mut VecDeque<Told>) -> Result<Option<u64>, Failure> {
+    fn step(&mut self, told: &mut VecDeque<Occurrence>) -> Result<Option<u64>, Failure> {
         let Some((ended_ns, owner)) = self.order.next() else { return Ok(None) };
         let untimed = || untimed(&self.recording.dir, owner);
         let at = self.recording.timing(owner)?.ok_or_else(untimed)?;
@@ -86,7 +86,7 @@ fn untimed(dir: &Path, name: Owner) -> Failure {
 }
 
 /// An exchange as a capture would have heard it; none of a connection that was refused.
-fn tell(exchange: Exchange, at: Circumstance, untimed: impl Fn() -> Failure) -> Result<Option<Told>, Failure> {
+fn tell(exchange: Exchange, at: Circumstance, untimed: impl Fn() -> Failure) -> Result<Option<Occurrence>, Failure> {
     let Some(protocol) = reel_protocols::by_name(&exchange.protocol) else { return Ok(None) };
     if exchange.request.is_none() && exchange.response.is_none() {
         return Ok(None);
@@ -98,16 +98,13 @@ fn tell(exchange: Exchange, at: Circumstance, untimed: impl Fn() -> Failure) -> 
         let time_ns = if message.side == Side::Request { at.at_ns } else { ended_ns };
         Timed { message, first_ns: time_ns, last_ns: time_ns, tag: Moment { time_ns, task } }
     };
-    let heard = Heard {
-        conn: ConnId(at.connection),
-        ends: Ends { direction: exchange.direction, server: exchange.destination.addr, client },
-        exchange: conversation::Exchange {
-            protocol,
-            request: exchange.request.map(timed),
-            interim: exchange.interim.into_iter().map(timed).collect(),
-            response: exchange.response.map(timed),
-            fault: None,
-        },
-    };
-    Ok(Some(Told { heard, comm: at.comm }))
+    let what = What::Exchange(conversation::Exchange {
+        protocol,
+        request: exchange.request.map(timed),
+        interim: exchange.interim.into_iter().map(timed).collect(),
+        response: exchange.response.map(timed),
+        fault: None,
+    });
+    let ends = Ends { direction: exchange.direction, server: exchange.destination.addr, client };
+    Ok(Some(Occurrence { ends, so_far: SoFar::default(), comm: at.comm, cgroup: None, what }))
 }

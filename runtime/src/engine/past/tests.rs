@@ -127,6 +127,16 @@ fn a_kernel_is_not_there_to_be_asked() {
 }
 
 #[test]
+fn what_a_recording_does_not_keep_is_refused() {
+    check(
+        "tcp:open { @ = count(); } tcp:in:data { @ = count(); } tcp:close { @ = count(); }",
+        Err("E0706 E0706 E0706"),
+    );
+    check("http:error { @ = count(); }", Err("E0706"));
+    check("http:exchange { print((duration, client_bytes, server_bytes, cgroup)); }", Err("E0706 E0706 E0706 E0706"));
+}
+
+#[test]
 fn an_exchange_without_its_circumstance_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("recording");

@@ -1,5 +1,7 @@
 //! What a conversation gives out: exchanges, what was wrong with them, and counts.
 
+use bytes::Bytes;
+
 use crate::{Malformed, Message, Protocol};
 use reel_lang::schema::Side;
 
@@ -58,6 +60,21 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Exchange<T> {
             .field("fault", &self.fault)
             .finish()
     }
+}
+
+/// A place where a side broke its protocol.
+#[derive(Clone)]
+pub struct Breach<T> {
+    pub protocol: &'static dyn Protocol,
+    /// Whose message it is in.
+    pub side: Side,
+    pub malformed: Malformed,
+    /// The message from its start, at most [`BREACH_LEN_MAX`](super::BREACH_LEN_MAX) bytes.
+    pub data: Bytes,
+    /// When the invalid byte was seen.
+    pub time_ns: u64,
+    /// What the caller said of that byte.
+    pub tag: T,
 }
 
 /// Why an exchange is not whole.

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use reel_lang::schema::Side;
 
-use super::Timed;
 use super::infer::Segment;
-use crate::Message;
+use super::{BREACH_LEN_MAX, Breach, Timed};
+use crate::{Malformed, Message, Protocol};
 
 /// Whether a direction is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +80,21 @@ impl<T: Clone> Stream<T> {
         let last_ns = self.marks.iter().find(|mark| mark.end > last_byte).map_or(first.time_ns, |mark| mark.time_ns);
         self.skip(len);
         Some(Timed { message, first_ns: first.time_ns, last_ns, tag: first.tag })
+    }
+
+    /// What is known of an invalid message at the front.
+    pub(super) fn breach(
+        &self,
+        protocol: &'static dyn Protocol,
+        side: Side,
+        malformed: &Malformed,
+    ) -> Option<Breach<T>> {
+        let at = self.position.saturating_add(malformed.offset as u64);
+        let mark = self.marks.iter().find(|mark| mark.end > at).or(self.marks.back())?;
+        let data = self.data();
+        let data = Bytes::copy_from_slice(data.get(..data.len().min(BREACH_LEN_MAX)).unwrap_or_default());
+        let (time_ns, tag) = (mark.time_ns, mark.tag.clone());
+        Some(Breach { protocol, side, malformed: malformed.clone(), data, time_ns, tag })
     }
 
     /// Drops bytes off the front.
