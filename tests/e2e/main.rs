@@ -16,6 +16,7 @@ mod learn;
 mod list;
 mod network;
 mod passthrough;
+mod pipes;
 mod recordings;
 mod report;
 mod runners;

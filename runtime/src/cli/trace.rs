@@ -13,7 +13,11 @@ use reel_lang::hir::{self, Header};
 use reel_lang::span::SourceMap;
 
 use super::{Format, Outcome, print, sources};
+use crate::capture::pcap::input::Stop;
 use crate::engine::past::{self, Captured, Past, Recorded};
+use crate::engine::run::Shown;
+use crate::engine::screen::cannot;
+use crate::engine::signals::Signals;
 use crate::engine::source::Source;
 use crate::engine::{self, compile, environment::Machine, messages::Messages};
 use crate::exit::{Exit, Failure};
@@ -107,8 +111,8 @@ pub fn run(args: Args) -> Outcome {
     compile::source(&program, &source.facts()).map_err(|faults| faults.failure(&sources))?;
     let ready = Ready { args: &args, sources: &sources, program, warnings };
     match &source {
-        Source::Packets(path) => ready.past(|messages| Captured::open(path, messages.wants())),
-        Source::Recording(dir) => ready.past(|_| Recorded::open(dir)),
+        Source::Packets(path) => ready.past(|messages, stop| Captured::open(path, messages.wants(), stop)),
+        Source::Recording(dir) => ready.past(|_, _| Recorded::open(dir)),
         live => ready.live(&machine, live.clone()),
     }
 }
@@ -159,17 +163,23 @@ impl Ready<'_> {
     }
 
     /// Runs over messages that are over.
-    fn past<P: Past>(self, open: impl FnOnce(&Messages) -> Result<P, Failure>) -> Outcome {
+    fn past<P: Past>(self, open: impl FnOnce(&Messages, Stop) -> Result<P, Failure>) -> Outcome {
         let Ready { args, sources, program, warnings } = self;
         let native = compile::native_only(&program).map_err(|faults| faults.failure(sources))?;
         let Some(messages) = Messages::compile(&program, native)? else { return Ok(Exit::Passed) };
         if args.dry_run {
             return Ok(Exit::Passed);
         }
-        let mut past = open(&messages)?;
-        let (out, format, is_quiet) = (output(args)?, args.format, args.quiet);
-        let request = past::Request { sources, program, warnings, messages, out, format, is_quiet };
-        past::run(request, &mut past)
+        compile::eprint_all(&warnings, sources);
+        let mut signals = Signals::take().map_err(|error| cannot("take over signals", &error))?;
+        let stop = signals.to_stop().map_err(|error| cannot("take over signals", &error))?;
+        let mut past = open(&messages, stop)?;
+        let shown = Shown { out: output(args)?, errors: Box::new(std::io::stderr()), format: args.format };
+        let mut run = past::Run::start(past::Request { sources, program, messages, shown }, &mut past)?;
+        if !args.quiet {
+            run.attached()?;
+        }
+        run.go(&mut past, &mut || signals.take_next().is_some())
     }
 }
 

@@ -8,22 +8,20 @@ mod recording;
 mod timers;
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io;
 
-use reel_lang::diagnostic::Diagnostics;
-use reel_lang::hir;
+use reel_lang::hir::{self, MapId};
 use reel_lang::span::SourceMap;
 
 use super::clock::Clock;
-use super::compile;
 use super::messages::{Messages, When};
 use super::names::ProgramNames;
 use super::occurrence::Occurrence;
 use super::printer::Printer;
-use super::screen::{NATIVE, Screen, cannot};
-use super::signals::Signals;
-use crate::cli::Format;
+use super::run::Shown;
+use super::screen::{NATIVE, Screen};
 use crate::exit::{Exit, Failure};
+use crate::output::map::Cut;
 use timers::Timers;
 
 pub use packets::Captured;
@@ -34,14 +32,27 @@ const STEPS_BETWEEN_SIGNALS: u32 = 256;
 
 /// Messages that are over, in the order of their time.
 pub trait Past {
-    /// The time of the first of them.
-    fn clock(&self) -> Clock;
+    /// The time of the first of them; what is still written is waited for.
+    ///
+    /// # Errors
+    /// The source's.
+    fn clock(&mut self) -> Result<Clock, Failure>;
 
     /// Goes on to the next moment, adds what has happened by then, and tells its time; none at the end.
     ///
     /// # Errors
     /// What the source has become unreadable for.
     fn step(&mut self, told: &mut VecDeque<Occurrence>) -> Result<Option<u64>, Failure>;
+
+    /// Whether it ends by itself when the run is to end: a pipe is read on until it is empty.
+    fn ends_itself(&self) -> bool {
+        false
+    }
+
+    /// Whether the next step would wait for somebody.
+    fn is_idle(&self) -> bool {
+        false
+    }
 
     /// What was not whole, a sentence each, for people.
     fn notes(&self) -> Vec<String>;
@@ -51,61 +62,86 @@ pub trait Past {
 pub struct Request<'a> {
     pub sources: &'a SourceMap,
     pub program: hir::Program,
-    pub warnings: Diagnostics,
     pub messages: Messages,
-    pub out: Box<dyn Write>,
-    pub format: Format,
-    pub is_quiet: bool,
+    pub shown: Shown,
 }
 
-/// Runs a program to the end of its source.
-///
-/// # Errors
-/// The source's, once everything before its damage was shown; or the output's.
-pub fn run(request: Request<'_>, past: &mut dyn Past) -> Result<Exit, Failure> {
-    compile::eprint_all(&request.warnings, request.sources);
-    let mut signals = Signals::take().map_err(|error| cannot("take over signals", &error))?;
-    let mut messages = request.messages;
-    let clock = past.clock();
-    messages.set_clock(clock);
-    let names = ProgramNames::new(Vec::new());
-    let printer = Printer::new(request.out, Box::new(io::stderr()), request.format, Box::new(names));
-    let screen = Screen::new(printer, request.program, request.sources, &[], messages.outputs());
-    let timers = Timers::new(&messages, clock.start_ns);
-    let count = messages.count();
-    let mut run = Run { messages, screen, timers, clock };
-    if !request.is_quiet {
-        run.screen.attached(count)?;
-    }
-    run.moments(When::Begin)?;
-    let outcome = run.steps(past, &mut signals);
-    for note in past.notes().into_iter().chain(run.timers.note()) {
-        eprintln!("reel: {note}");
-    }
-    let exit = run.finish()?;
-    outcome.map(|()| exit)
-}
-
-struct Run {
+/// A program at work over the past, and what it prints.
+pub struct Run {
     messages: Messages,
     screen: Screen,
     timers: Timers,
     clock: Clock,
+    /// Whether something was printed that nobody has seen yet.
+    is_unseen: bool,
 }
 
 impl Run {
-    /// Takes one moment after the other until the source ends, the script exits, or a signal comes.
-    fn steps(&mut self, past: &mut dyn Past, signals: &mut Signals) -> Result<(), Failure> {
+    /// Starts a program where its source begins.
+    ///
+    /// # Errors
+    /// The source's.
+    pub fn start(request: Request<'_>, past: &mut dyn Past) -> Result<Run, Failure> {
+        let Request { sources, program, mut messages, shown } = request;
+        let clock = past.clock()?;
+        messages.set_clock(clock);
+        let names = ProgramNames::new(Vec::new());
+        let printer = Printer::new(shown.out, shown.errors, shown.format, Box::new(names));
+        let screen = Screen::new(printer, program, sources, &[], messages.outputs());
+        let timers = Timers::new(&messages, clock.start_ns);
+        Ok(Run { messages, screen, timers, clock, is_unseen: false })
+    }
+
+    /// Says how many probes there are.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn attached(&mut self) -> Result<(), Failure> {
+        self.screen.attached(self.messages.count())
+    }
+
+    /// How many probes there are.
+    pub fn probes(&self) -> usize {
+        self.messages.count()
+    }
+
+    /// Runs to the end of the source, or until `stop` says so now and then.
+    ///
+    /// # Errors
+    /// The source's, once everything before its damage was shown; or the output's.
+    pub fn go(&mut self, past: &mut dyn Past, stop: &mut dyn FnMut() -> bool) -> Result<Exit, Failure> {
+        self.moments(When::Begin)?;
+        let outcome = self.steps(past, stop);
+        for note in past.notes().into_iter().chain(self.timers.note()) {
+            eprintln!("reel: {note}");
+        }
+        let exit = self.finish()?;
+        outcome.map(|()| exit)
+    }
+
+    /// The maps of the program.
+    pub fn maps(&self) -> &[hir::Map] {
+        self.screen.maps()
+    }
+
+    /// How many entries a map has, and the map as it would be printed.
+    ///
+    /// # Errors
+    /// None: nothing outside is asked.
+    pub fn map_text(&self, id: MapId, cut: Cut) -> io::Result<Option<(usize, String)>> {
+        self.screen.map_text(id, cut, &self.messages)
+    }
+
+    /// Takes one moment after the other until the source ends, the script exits, or it is stopped.
+    fn steps(&mut self, past: &mut dyn Past, stop: &mut dyn FnMut() -> bool) -> Result<(), Failure> {
         let mut told = VecDeque::new();
         let mut steps = 0u32;
         while self.screen.exit.is_none() {
-            let now_ns = match past.step(&mut told) {
-                Ok(Some(now_ns)) => now_ns,
-                Ok(None) => break,
-                // A signal also interrupts a source that is being written.
-                Err(_) if signals.take_next().is_some() => break,
-                Err(failure) => return Err(failure),
-            };
+            if self.is_unseen && past.is_idle() {
+                self.screen.flush()?;
+                self.is_unseen = false;
+            }
+            let Some(now_ns) = past.step(&mut told)? else { break };
             self.advance(now_ns)?;
             while let Some(occurrence) = told.pop_front()
                 && self.screen.exit.is_none()
@@ -114,7 +150,7 @@ impl Run {
                 self.show()?;
             }
             steps = steps.wrapping_add(1);
-            if steps.is_multiple_of(STEPS_BETWEEN_SIGNALS) && signals.take_next().is_some() {
+            if steps.is_multiple_of(STEPS_BETWEEN_SIGNALS) && !past.ends_itself() && stop() {
                 break;
             }
         }
@@ -153,10 +189,14 @@ impl Run {
 
     fn show(&mut self) -> Result<(), Failure> {
         let events = self.messages.events();
-        if events.is_empty() { Ok(()) } else { self.screen.emit_all(NATIVE, events, &mut self.messages) }
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.is_unseen = true;
+        self.screen.emit_all(NATIVE, events, &mut self.messages)
     }
 
-    fn finish(mut self) -> Result<Exit, Failure> {
+    fn finish(&mut self) -> Result<Exit, Failure> {
         let asked = self.screen.exit.take();
         self.moments(When::End)?;
         self.screen.finish(0, &self.messages)?;

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM as something to wait for beside kernel events.
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use signal_hook::SigId;
@@ -52,6 +52,14 @@ impl Signals {
     /// What to wait on.
     pub fn fds(&self) -> [BorrowedFd<'_>; 2] {
         [self.interrupt.as_fd(), self.terminate.as_fd()]
+    }
+
+    /// The same, for a reader of its own to wait on; nothing is to be read of them.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn to_stop(&self) -> io::Result<Vec<OwnedFd>> {
+        self.fds().into_iter().map(|fd| fd.try_clone_to_owned()).collect()
     }
 
     /// A signal that has arrived since the last call.

@@ -1,11 +1,12 @@
 //! Reads pcap (draft-ietf-opsawg-pcap) and pcapng (draft-ietf-opsawg-pcapng), packet by packet, in constant memory.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 
 use pcap_parser::traits::{PcapNGPacketBlock, PcapReaderIterator};
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};
 
+use super::input::{self, Input, Progress, Stop};
 use crate::exit::{Exit, Failure};
 
 /// The longest block: what the reader keeps. The kernel's largest packets, with BIG TCP, have half of it.
@@ -35,70 +36,93 @@ struct Interface {
 
 /// A packet file.
 pub struct Packets {
-    path: PathBuf,
-    reader: Box<dyn PcapReaderIterator + Send>,
+    name: String,
+    input: Option<Input>,
+    reader: Option<Box<dyn PcapReaderIterator + Send>>,
+    pub progress: Progress,
     interfaces: Vec<Interface>,
     count: u64,
 }
 
 impl Packets {
-    /// Opens a file.
+    /// Opens a file; `-` is standard input, a capture that may still go on, and is read until `stop`.
     ///
     /// # Errors
-    /// It cannot be read, or is no packet file.
-    pub fn open(path: &Path) -> Result<Packets, Failure> {
-        let cannot = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", path.display()));
-        // `-` is standard input, as for scripts: a capture that is still going on.
-        let real = if path == Path::new("-") { Path::new("/dev/stdin") } else { path };
-        let file = File::open(real).map_err(|error| cannot(error.to_string()))?;
-        if file.metadata().is_ok_and(|meta| meta.is_dir()) {
-            return Err(cannot("a packet file is a file, this is a folder".to_owned())
-                .remedy("a recording is read with --from"));
-        }
-        let reader = create_reader(MAX_BLOCK_LEN_BYTES, file).map_err(|_| {
-            cannot("this is neither a pcap nor a pcapng file".to_owned())
-                .remedy("name a file that tcpdump -w or Wireshark has written")
+    /// It cannot be read.
+    pub fn open(path: &Path, stop: Stop) -> Result<Packets, Failure> {
+        let name = name(path);
+        let (input, progress) = input::open(path, stop).map_err(|error| match error.kind() {
+            ErrorKind::IsADirectory => {
+                wrong(&name, "a packet file is a file, this is a folder").remedy("a recording is read with --from")
+            }
+            _ => wrong(&name, &error.to_string()),
         })?;
-        Ok(Packets { path: path.to_owned(), reader, interfaces: Vec::new(), count: 0 })
+        Ok(Packets { name, input: Some(input), reader: None, progress, interfaces: Vec::new(), count: 0 })
     }
 
-    /// Hands the next packet to `take`; none at the end.
+    /// Hands the next packet to `take`; none at the end, or once reading was stopped.
     ///
     /// # Errors
-    /// The file ends in the middle of a packet, or is damaged.
-    pub fn next<R>(&mut self, mut take: impl FnMut(Packet<'_>) -> R) -> Result<Option<R>, Failure> {
+    /// The file is no packet file, ends in the middle of a packet, or is damaged.
+    pub fn next<R>(&mut self, take: impl FnMut(Packet<'_>) -> R) -> Result<Option<R>, Failure> {
+        let next = self.packet(take);
+        if next.is_err() && self.progress.is_stopped() { Ok(None) } else { next }
+    }
+
+    fn packet<R>(&mut self, mut take: impl FnMut(Packet<'_>) -> R) -> Result<Option<R>, Failure> {
+        if let Some(input) = self.input.take() {
+            self.reader = Some(reader(&self.name, input)?);
+        }
+        let Packets { name, reader: Some(reader), interfaces, count, .. } = self else { return Ok(None) };
         loop {
-            let (len, found) = match self.reader.next() {
-                Ok((len, block)) => (len, block_packet(&mut self.interfaces, &block, &mut take)),
+            let (len, found) = match reader.next() {
+                Ok((len, block)) => (len, block_packet(interfaces, &block, &mut take)),
                 Err(PcapError::Eof) => return Ok(None),
                 Err(PcapError::Incomplete(_)) => {
-                    self.reader.refill().map_err(|_| damaged(&self.path, self.count, "it cannot be read"))?;
+                    reader.refill().map_err(|_| damaged(name, *count, "it cannot be read"))?;
                     continue;
                 }
                 Err(PcapError::UnexpectedEof) => {
-                    return Err(damaged(&self.path, self.count, "the file ends in the middle of a packet"));
+                    return Err(damaged(name, *count, "the file ends in the middle of a packet"));
                 }
                 Err(PcapError::BufferTooSmall) => {
-                    return Err(damaged(&self.path, self.count, "a block is longer than 1 MiB"));
+                    return Err(damaged(name, *count, "a block is longer than 1 MiB"));
                 }
-                Err(_) => return Err(damaged(&self.path, self.count, "a block is damaged")),
+                Err(_) => return Err(damaged(name, *count, "a block is damaged")),
             };
-            self.reader.consume(len);
+            reader.consume(len);
             match found {
                 Ok(Some(result)) => {
-                    self.count += 1;
+                    *count += 1;
                     return Ok(Some(result));
                 }
                 Ok(None) => {}
-                Err(why) => return Err(damaged(&self.path, self.count, why)),
+                Err(why) => return Err(damaged(name, *count, why)),
             }
         }
     }
 }
 
-fn damaged(path: &Path, count: u64, why: &str) -> Failure {
-    Failure::new(Exit::Recording, format!("{}: {why}, after {count} packets", path.display()))
-        .remedy("what came before is above")
+/// How a packet file is called in messages to people.
+pub fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+/// Finds out which kind of file it is.
+fn reader(name: &str, input: Input) -> Result<Box<dyn PcapReaderIterator + Send>, Failure> {
+    let bytes = input.from_head().map_err(|error| wrong(name, &error.to_string()))?;
+    create_reader(MAX_BLOCK_LEN_BYTES, bytes).map_err(|_| {
+        wrong(name, "this is neither a pcap nor a pcapng file")
+            .remedy("name a file that tcpdump -w or Wireshark has written")
+    })
+}
+
+fn wrong(name: &str, why: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("{name}: {why}"))
+}
+
+fn damaged(name: &str, count: u64, why: &str) -> Failure {
+    Failure::new(Exit::Recording, format!("{name}: {why}, after {count} packets")).remedy("what came before is above")
 }
 
 /// The packet of a block, if it is of that kind.

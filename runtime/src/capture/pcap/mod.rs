@@ -8,6 +8,7 @@ pub mod counts;
 pub mod file;
 pub mod flow;
 pub mod flows;
+pub mod input;
 pub mod packet;
 
 #[cfg(test)]

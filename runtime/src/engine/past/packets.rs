@@ -1,11 +1,12 @@
 //! The exchanges of a packet file, as they become complete.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Past;
-use crate::capture::pcap::file::Packets;
+use crate::capture::pcap::file::{self, Packets};
 use crate::capture::pcap::flows::Flows;
+use crate::capture::pcap::input::Stop;
 use crate::capture::pcap::packet;
 use crate::engine::clock::{Clock, Zero};
 use crate::engine::listener::Listener;
@@ -15,36 +16,35 @@ use crate::exit::{Exit, Failure};
 
 /// A packet file that is told from its start to its end.
 pub struct Captured {
-    path: PathBuf,
+    name: String,
     packets: Packets,
     flows: Flows,
     listener: Listener,
     start_ns: Option<u64>,
     now_ns: u64,
+    /// Whether the first packet was taken to learn when time begins.
+    is_ahead: bool,
     is_over: bool,
     failure: Option<Failure>,
 }
 
 impl Captured {
-    /// Opens a packet file, of which clauses are told what they want.
+    /// Opens a packet file, of which clauses are told what they want; a pipe is waited for until `stop`.
     ///
     /// # Errors
-    /// It cannot be read, or is no packet file.
-    pub fn open(path: &Path, wants: Wants) -> Result<Captured, Failure> {
-        let listener = Listener::new(wants);
-        let mut captured = Captured {
-            path: path.to_owned(),
-            packets: Packets::open(path)?,
+    /// It cannot be read.
+    pub fn open(path: &Path, wants: Wants, stop: Stop) -> Result<Captured, Failure> {
+        Ok(Captured {
+            name: file::name(path),
+            packets: Packets::open(path, stop)?,
             flows: Flows::default(),
-            listener,
+            listener: Listener::new(wants),
             start_ns: None,
             now_ns: 0,
+            is_ahead: false,
             is_over: false,
             failure: None,
-        };
-        // The first packet tells when time begins.
-        captured.advance()?;
-        Ok(captured)
+        })
     }
 
     /// Takes the next packet; false at the end.
@@ -63,9 +63,9 @@ impl Captured {
     /// A file of which nothing could be read is a wrong file.
     fn check(&self) -> Result<(), Failure> {
         let counts = &self.flows.counts;
-        let wrong = |what: String| Err(Failure::new(Exit::Usage, format!("{}: {what}", self.path.display())));
+        let wrong = |what: String| Err(Failure::new(Exit::Usage, format!("{}: {what}", self.name)));
         match (counts.packets, counts.first_other_link) {
-            (0, _) => wrong("the file holds no packet".to_owned()),
+            (0, _) if !self.packets.progress.is_stopped() => wrong("the file holds no packet".to_owned()),
             (packets, Some(link)) if packets == counts.other_link => {
                 wrong(format!("the packets are of link type {link}, which is not read"))
                     .map_err(|failure| failure.remedy("capture on an Ethernet, loopback, raw IP or `any` interface"))
@@ -76,8 +76,9 @@ impl Captured {
 }
 
 impl Past for Captured {
-    fn clock(&self) -> Clock {
-        Clock::past(Zero::Epoch, self.start_ns.unwrap_or(0))
+    fn clock(&mut self) -> Result<Clock, Failure> {
+        self.is_ahead = self.advance()?;
+        Ok(Clock::past(Zero::Epoch, self.start_ns.unwrap_or(0)))
     }
 
     fn step(&mut self, told: &mut VecDeque<Occurrence>) -> Result<Option<u64>, Failure> {
@@ -87,22 +88,28 @@ impl Past for Captured {
         if self.is_over {
             return Ok(None);
         }
-        let now_ns = self.now_ns;
-        told.extend(std::iter::from_fn(|| self.listener.next_occurrence()));
-        let outcome = self.advance();
+        let outcome = if std::mem::take(&mut self.is_ahead) { Ok(true) } else { self.advance() };
         if !matches!(outcome, Ok(true)) {
             // What a damaged file holds before the damage is told first.
             self.is_over = true;
             self.flows.finish(&mut self.listener);
-            told.extend(std::iter::from_fn(|| self.listener.next_occurrence()));
             self.failure = outcome.and_then(|_| self.check()).err();
         }
-        Ok(Some(now_ns))
+        told.extend(std::iter::from_fn(|| self.listener.next_occurrence()));
+        Ok(Some(self.now_ns))
+    }
+
+    fn ends_itself(&self) -> bool {
+        self.packets.progress.is_pipe
+    }
+
+    fn is_idle(&self) -> bool {
+        self.packets.progress.is_idle()
     }
 
     fn notes(&self) -> Vec<String> {
         let mut notes = self.flows.counts.notes();
         notes.extend(self.listener.notes());
-        notes.into_iter().map(|note| format!("{}: {note}", self.path.display())).collect()
+        notes.into_iter().map(|note| format!("{}: {note}", self.name)).collect()
     }
 }

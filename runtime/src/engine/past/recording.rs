@@ -58,8 +58,8 @@ impl Recorded {
 }
 
 impl Past for Recorded {
-    fn clock(&self) -> Clock {
-        Clock::past(Zero::Start, 0)
+    fn clock(&mut self) -> Result<Clock, Failure> {
+        Ok(Clock::past(Zero::Start, 0))
     }
 
     fn step(&mut self, told: &mut VecDeque<Occurrence>) -> Result<Option<u64>, Failure> {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +10,8 @@ use reel_lang::check::Options;
 use reel_lang::schema::Direction;
 
 use super::*;
+use crate::cli::Format;
+use crate::engine::compile;
 use crate::engine::environment::Machine;
 use crate::engine::source::Source;
 use crate::recording::testing::{exchange, resp};
@@ -35,17 +37,18 @@ pub(crate) fn over(
     past: impl FnOnce(&Messages) -> Box<dyn Past>,
 ) -> Result<String, String> {
     let (sources, file) = SourceMap::single("test.rr", script);
-    let (program, warnings) =
+    let (program, _) =
         compile::front(&sources, &[file], &Machine::default(), &Options::default()).map_err(|faults| codes(&faults))?;
     compile::source(&program, &source.facts()).map_err(|faults| codes(&faults))?;
     let native = compile::native_only(&program).map_err(|faults| codes(&faults))?;
     let messages = Messages::compile(&program, native).unwrap().unwrap();
     let shown = Shown::default();
     let out = Box::new(shown.clone());
-    let (format, is_quiet) = (Format::Text, true);
-    let request = Request { sources: &sources, program, warnings, messages, out, format, is_quiet };
-    let mut past = past(&request.messages);
-    let exit = run(request, &mut *past).map_err(|failure| failure.message)?;
+    let to = crate::engine::run::Shown { out, errors: Box::new(io::stderr()), format: Format::Text };
+    let mut past = past(&messages);
+    let request = Request { sources: &sources, program, messages, shown: to };
+    let outcome = Run::start(request, &mut *past).and_then(|mut run| run.go(&mut *past, &mut || false));
+    let exit = outcome.map_err(|failure| failure.message)?;
     let text = String::from_utf8(shown.0.lock().unwrap().clone()).unwrap();
     Ok(if exit == Exit::Passed { text } else { format!("{text}exit {}\n", exit.code()) })
 }
