@@ -69,7 +69,8 @@ fn the_end_of_a_pipe_waits_for_what_runs() {
 fn commands_answer() {
     let output = piped(
         ":list\n:maps\n:stop 7\n:stop\n:print @m\n:clear @m\n:doc histt\n:doc len\n:probes redis:re*\n:plan\n\
-         :plan http:request /method == \"GET\"/ { }\n:load /no/such/file\n:save /tmp\n:run\n",
+         :plan http:request /method == \"GET\"/ { }\n:probes -v tcp:close\n:live 4194999\n:live /tmp\n\
+         :pcap /no/such/file\n:pcap /tmp\n:from /tmp\n:load /no/such/file\n:save /tmp\n:run\n",
     );
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let said = [
@@ -78,6 +79,7 @@ fn commands_answer() {
         "len(value)\n  message probes: ",
         "redis:request\nredis:response\n",
         "http:request\n    runs: native\n",
+        "tcp:close\n    string   closer ",
     ];
     let wrong = [
         "nothing runs as 7",
@@ -86,6 +88,10 @@ fn commands_answer() {
         "no clause runs",
         "cannot read the script /no/such/file",
         "there is nothing to save",
+        "there is no process 4194999",
+        "/tmp: this is no cgroup",
+        "/no/such/file: No such file or directory",
+        "/tmp: the prompt reads packets from files alone",
         "a command line is missing",
     ];
     for part in said {
@@ -137,14 +143,20 @@ fn message_clauses_hear_the_commands_that_run() {
     });
     let request = "GET /tea HTTP/1.1\\r\\nHost: shop\\r\\n\\r\\n";
     let output = piped(&format!(
-        "http:exchange {{ printf(\"<%s %d>\\n\", path, status); @[path] = count(); }}\n\
+        ":live run\nhttp:exchange {{ printf(\"<%s %d>\\n\", path, status); @[path] = count(); }}\n\
          :run exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; printf \"{request}\" >&3; head -1 <&3'\n\
          :wait\n:print @\n:stop 1\n"
     ));
     answer.join().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    for part in ["`:run COMMAND` gives it traffic", "</tea 204>", "HTTP/1.1 204 No Content", "[2] ended", "@[/tea]: 1"]
-    {
+    for part in [
+        "listen to the commands of `:run`",
+        "`:run COMMAND` gives it traffic",
+        "</tea 204>",
+        "HTTP/1.1 204 No Content",
+        "[2] ended",
+        "@[/tea]: 1",
+    ] {
         assert!(out.contains(part), "{part} is missing in\n{out}\n{err}");
     }
 }
@@ -258,6 +270,9 @@ fn ctrl_d_detaches_everything() {
     .enumerate()
     {
         terminal.press(&format!("{clause}\r"));
+        if clause.starts_with("http") {
+            terminal.wait_for("listening to the whole machine, but for reel itself");
+        }
         terminal.wait_for(&format!("[{}] Attached", number + 1));
         terminal.wait_for("reel> ");
     }

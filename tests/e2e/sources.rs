@@ -106,6 +106,53 @@ fn a_recording_a_packet_file_and_a_live_capture_give_the_same_answer() {
     answers(Ran::of(reel(["-q", "-e", COUNTS, "--from"]).arg(&dir)));
     answers(Ran::of(reel(["-q", "-e", COUNTS, "--pcap"]).arg(&recorded)));
     answers(Ran::of(reel(["-q", "-e", COUNTS, "--pcap"]).arg(&watched)));
+    let (dir, watched) = (dir.display(), watched.display());
+    answers(prompt(&[], &format!(":from {dir}\n{COUNTS}\n")).prints("message clauses run over the recording"));
+    answers(prompt(&[], &format!(":pcap {watched}\n{COUNTS}\n")).prints("message clauses run over the packets"));
+    answers(prompt(&["--pcap", &watched.to_string()], &format!("{COUNTS}\n")));
+    let maps =
+        format!(":from {dir}\nredis:exchange {{ @calls = count(); }}\n:print @calls\n:live\nbegin {{ print(7); }}\n");
+    prompt(&[], &maps)
+        .exits(0)
+        .prints("@calls: 5\n\n@calls: 5\n")
+        .prints("listening to the whole machine")
+        .prints("\n7\n");
+    let wrong = format!(":from {dir}\ntcp:open {{ @ = count(); }}\n");
+    prompt(&[], &wrong).exits(2).says("a recording does not tell of `tcp:open`");
+}
+
+/// What the prompt does with an input.
+fn prompt(args: &[&str], input: &str) -> Ran {
+    let mut command = reel(["repl"].iter().chain(args));
+    let mut run = Running::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap();
+    run.0.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    wait_end(run)
+}
+
+#[test]
+fn the_prompt_listens_to_processes_that_run_already() {
+    if !has("python3") || !Capability::TcpHooks.needs() {
+        return;
+    }
+    let (port, other) = (free_port().unwrap(), free_port().unwrap());
+    let dependency = counter(([127, 0, 0, 1], 0));
+    let (service, _other) = (service("true", port, dependency), service("true", other, dependency));
+    let mut command = reel(["repl", "-p", &service.0.id().to_string()]);
+    let mut run = Running::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap();
+    let mut keys = run.0.stdin.take().unwrap();
+    keys.write_all(b"http:in:exchange { @[path] = count(); }\n").unwrap();
+    let mut out = BufReader::new(run.0.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Attached 1 probe") {
+        assert!(out.read_line(&mut line).unwrap() > 0, "{line}");
+    }
+    Client::of(port).visit("/here");
+    Client::of(other).visit("/there");
+    keys.write_all(b":stop 1\n:quit\n").unwrap();
+    out.read_to_string(&mut line).unwrap();
+    assert!(line.contains("@[/here]: 1\n") && !line.contains("/there"), "{line}");
+    assert!(line.starts_with(&format!("message clauses listen to process {}\n", service.0.id())), "{line}");
+    assert!(run.0.wait().unwrap().success());
 }
 
 /// Interrupts a run, and takes what it printed.

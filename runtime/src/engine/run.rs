@@ -101,7 +101,7 @@ fn has_kernel_events(program: &hir::Program) -> bool {
 }
 
 /// What listening to everybody means.
-const WHOLE_MACHINE: &str = "reel: listening to the whole machine, but for reel itself; a connection within the machine is seen from \
+pub const WHOLE_MACHINE: &str = "reel: listening to the whole machine, but for reel itself; a connection within the machine is seen from \
      both of its ends, once `in` and once `out`; -c, -p and --cgroup listen to less";
 
 /// A command line as the shell runs it, without a shell between.

@@ -12,6 +12,9 @@ pub enum Verb {
     Print,
     Clear,
     Run,
+    Live,
+    From,
+    Pcap,
     Plan,
     Probes,
     Doc,
@@ -36,7 +39,15 @@ pub struct Command {
 pub const COMMANDS: &[Command] = &[
     command(Verb::List, &[":list", ":ls"], "", "what runs, each with its number"),
     command(Verb::Stop, &[":stop"], "[N]", "end a clause or a command; without N the newest (also Ctrl-C)"),
-    command(Verb::Run, &[":run"], "COMMAND", "start a command whose messages `http:request` and the like see"),
+    command(Verb::Run, &[":run"], "COMMAND", "start a command, for clauses to listen to"),
+    command(
+        Verb::Live,
+        &[":live"],
+        "[run | PID | CGROUP]",
+        "message clauses listen to the whole machine, or to the commands of `:run`, a process, a cgroup",
+    ),
+    command(Verb::From, &[":from"], "DIR", "message clauses run over a recording, each once to its end"),
+    command(Verb::Pcap, &[":pcap"], "FILE", "message clauses run over a packet file, each once to its end"),
     command(
         Verb::Wait,
         &[":wait"],

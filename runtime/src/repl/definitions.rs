@@ -16,6 +16,7 @@ use super::query::Compiled;
 use crate::engine::compile::{self, Faults};
 use crate::engine::environment::Machine;
 use crate::engine::messages::Messages;
+use crate::engine::source::Source;
 use crate::exit::Failure;
 
 /// What stays from one input to the next.
@@ -50,11 +51,11 @@ impl Definitions {
         &self.kept
     }
 
-    /// Compiles an input, or keeps it. `name` stands in diagnostics.
+    /// Compiles an input for a source of messages, or keeps it. `name` stands in diagnostics.
     ///
     /// # Errors
     /// Everything that is wrong with it, shown already: nothing has changed then.
-    pub fn enter(&mut self, name: &str, text: &str) -> Result<Entered, Failure> {
+    pub fn enter(&mut self, name: &str, text: &str, source: &Source) -> Result<Entered, Failure> {
         let names = defined(text);
         let stays = |kept: &&String| names.is_empty() || !defined(kept).is_subset(&names);
         let kept: Vec<String> = self.kept.iter().filter(stays).cloned().collect();
@@ -67,9 +68,18 @@ impl Definitions {
             return Ok(Entered::Kept);
         }
         let shown = |faults: Faults| faults.failure(&sources);
-        let kernel = compile::kernel(&program, &machine, &compile::kernel_options(), &bpf::Options::default());
-        let kernel = kernel.map_err(shown)?;
-        let native = compile::native(&program, &kernel).map_err(shown)?;
+        let is_on_messages = program.clauses.iter().any(|clause| matches!(clause.header, hir::Header::Message(_)));
+        let facts = source.facts();
+        // A program without a message clause has no business with the past.
+        let (kernel, native) = if is_on_messages && facts.is_past {
+            compile::source(&program, &facts).map_err(shown)?;
+            (None, compile::native_only(&program).map_err(shown)?)
+        } else {
+            let kernel = compile::kernel(&program, &machine, &compile::kernel_options(), &bpf::Options::default());
+            let kernel = kernel.map_err(shown)?;
+            let native = compile::native(&program, &kernel).map_err(shown)?;
+            (Some(kernel), native)
+        };
         let messages = Messages::compile(&program, native)?;
         Ok(Entered::Clauses(Box::new(Compiled { sources, program, kernel, messages })))
     }
@@ -165,7 +175,7 @@ mod tests {
     use super::*;
 
     fn enter(definitions: &mut Definitions, text: &str) -> Result<bool, Failure> {
-        Ok(matches!(definitions.enter("prompt", text)?, Entered::Kept))
+        Ok(matches!(definitions.enter("prompt", text, &Source::Machine)?, Entered::Kept))
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, never, select};
-use reel_probes::cgroup::Cgroup;
 
-use super::query::{Compiled, Held, Left, Notice, Query};
+use super::query::{Compiled, From, Held, Left, Notice, Query};
 use super::screen::Screen;
 use super::traffic::{Command, Traffic};
+use crate::engine::source::Source;
 use crate::exit::{Exit, Failure};
 use crate::output::map::Cut;
 
@@ -52,23 +52,16 @@ impl Jobs {
         Jobs { screen, interrupts, jobs: BTreeMap::new(), next: 1, left: BTreeMap::new(), exit: Exit::Passed, traffic }
     }
 
-    /// The cgroup of the commands that make traffic.
-    ///
-    /// # Errors
-    /// This machine has no cgroup v2, or we may not use it.
-    pub fn cgroup(&mut self) -> Result<Arc<Cgroup>, Failure> {
-        self.traffic.cgroup()
-    }
-
-    /// Attaches a query, and returns when it runs or has ended; Ctrl-C ends it.
+    /// Attaches a query to a source, and returns when it runs or has ended, as it has over the past; Ctrl-C ends it.
     ///
     /// # Errors
     /// What is wrong with it: then it does not run.
-    pub fn query(&mut self, text: &str, compiled: Compiled, cgroup: Option<Arc<Cgroup>>) -> Result<(), Failure> {
+    pub fn query(&mut self, text: &str, compiled: Compiled, source: &Source) -> Result<(), Failure> {
         self.has_room()?;
-        let listens = compiled.messages.is_some();
+        let listens = compiled.messages.is_some() && matches!(source, Source::Command(_));
+        let from = if listens { From::Cgroup(self.traffic.cgroup()?) } else { From::Source(source.clone()) };
         let maps = compiled.program.maps.iter().map(|map| map.name.clone()).collect();
-        let query = Query::start(compiled, cgroup, self.screen.clone())?;
+        let query = Query::start(compiled, from, self.screen.clone())?;
         loop {
             select! {
                 recv(query.notices) -> notice => match notice {

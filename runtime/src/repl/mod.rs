@@ -13,6 +13,7 @@ mod input;
 mod jobs;
 mod query;
 mod screen;
+mod source;
 mod terminal;
 mod traffic;
 mod words;
@@ -28,6 +29,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::consts::SIGINT;
 
 use crate::cli::{Outcome, report, sources};
+use crate::engine::source::Source;
 use crate::exit::{Exit, Failure};
 use crate::list;
 use crate::output::map::Cut;
@@ -48,14 +50,18 @@ const MAX_PROBES: usize = 200;
 ///
 /// # Errors
 /// The terminal cannot be read. What is wrong with an input is shown and ends nothing.
-pub fn run(allow_unsafe: bool) -> Outcome {
+pub fn run(allow_unsafe: bool, source: Source) -> Outcome {
     let interrupts = interrupts()
         .map_err(|error| Failure::new(Exit::Machine, format!("cannot take over the interrupt signal: {error}")))?;
     let screen = Arc::new(Screen::default());
     let jobs = Jobs::new(screen.clone(), interrupts);
-    let mut prompt = Prompt { definitions: Definitions::new(allow_unsafe), jobs, screen, exit: Exit::Passed };
+    let definitions = Definitions::new(allow_unsafe);
+    let mut prompt =
+        Prompt { definitions, jobs, screen, source: Source::Machine, has_said_machine: false, exit: Exit::Passed };
     let is_terminal = std::io::stdin().is_terminal();
-    let outcome = if is_terminal { prompt.terminal() } else { prompt.pipe(std::io::stdin().lock()) };
+    let outcome = prompt
+        .start(source)
+        .and_then(|()| if is_terminal { prompt.terminal() } else { prompt.pipe(std::io::stdin().lock()) });
     prompt.jobs.stop_all();
     // Who types has seen what was wrong; a pipe is told by the exit code.
     let exit = if is_terminal { Exit::Passed } else { prompt.exit.or_worse(prompt.jobs.exit()) };
@@ -86,11 +92,39 @@ struct Prompt {
     definitions: Definitions,
     jobs: Jobs,
     screen: Arc<Screen>,
+    /// What message clauses are about.
+    source: Source,
+    /// Whether it was said what the whole machine means.
+    has_said_machine: bool,
     /// What was wrong with the inputs: the worst of it.
     exit: Exit,
 }
 
 impl Prompt {
+    /// Begins with what the command line names.
+    fn start(&mut self, source: Source) -> Result<(), Failure> {
+        self.source = match source {
+            Source::Process(id) => source::live(&id.to_string())?,
+            Source::Cgroup(path) => source::live(&path.to_string_lossy())?,
+            Source::Recording(dir) => source::recording(&dir)?,
+            Source::Packets(file) => source::packets(&file)?,
+            Source::Machine => return Ok(()),
+            Source::Command(command) => {
+                self.jobs.run(&command)?;
+                source::live("run")?
+            }
+        };
+        self.screen.show(&source::said(&self.source));
+        Ok(())
+    }
+
+    /// Takes messages from somewhere else from now on; what runs already stays where it is.
+    fn change(&mut self, source: Source) -> String {
+        self.has_said_machine |= source == Source::Machine;
+        self.source = source;
+        source::said(&self.source)
+    }
+
     /// Reads inputs from the terminal until it is left.
     fn terminal(&mut self) -> Outcome {
         let mut terminal = Terminal::open(self.screen.clone())?;
@@ -161,11 +195,14 @@ impl Prompt {
 
     /// Keeps definitions, or attaches clauses.
     fn program(&mut self, name: &str, text: &str) -> Result<(), Failure> {
-        match self.definitions.enter(name, text)? {
+        match self.definitions.enter(name, text, &self.source)? {
             Entered::Kept => Ok(()),
             Entered::Clauses(compiled) => {
-                let cgroup = compiled.messages.as_ref().map(|_| self.jobs.cgroup()).transpose()?;
-                self.jobs.query(text, *compiled, cgroup)
+                let is_everywhere = compiled.messages.is_some() && self.source == Source::Machine;
+                if is_everywhere && !std::mem::replace(&mut self.has_said_machine, true) {
+                    self.screen.show(&source::said(&self.source));
+                }
+                self.jobs.query(text, *compiled, &self.source)
             }
         }
     }
@@ -179,6 +216,18 @@ impl Prompt {
             Verb::Plan => self.plan(argument)?,
             Verb::Probes => listed(argument)?,
             Verb::Doc => about::about(wanted(argument, "a name")?)?,
+            Verb::Live => {
+                let source = source::live(argument)?;
+                self.change(source)
+            }
+            Verb::From => {
+                let source = source::recording(Path::new(wanted(argument, "a recording")?))?;
+                self.change(source)
+            }
+            Verb::Pcap => {
+                let source = source::packets(Path::new(wanted(argument, "a packet file")?))?;
+                self.change(source)
+            }
             Verb::Stop => return self.stop(argument),
             Verb::Run => return self.jobs.run(wanted(argument, "a command line")?),
             Verb::Clear => return self.clear(argument),

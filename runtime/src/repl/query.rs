@@ -18,6 +18,7 @@ use crate::cli::Format;
 use crate::engine::compile::Kernel;
 use crate::engine::live::Live;
 use crate::engine::messages::Messages;
+use crate::engine::past::{self, Captured, Past, Recorded};
 use crate::engine::run::{Run, Shown};
 use crate::engine::source::Source;
 use crate::exit::{Exit, Failure};
@@ -27,8 +28,16 @@ use crate::output::map::Cut;
 pub struct Compiled {
     pub sources: SourceMap,
     pub program: hir::Program,
-    pub kernel: Kernel,
+    /// None over messages of the past.
+    pub kernel: Option<Kernel>,
     pub messages: Option<Messages>,
+}
+
+/// What message clauses are about.
+pub enum From {
+    /// The commands of `:run`.
+    Cgroup(Arc<Cgroup>),
+    Source(Source),
 }
 
 /// A map and what is in it.
@@ -75,18 +84,18 @@ pub struct Query {
 }
 
 impl Query {
-    /// Attaches clauses on a new thread; message clauses listen to the sockets of `cgroup`.
+    /// Attaches clauses on a new thread, those on messages to a source.
     ///
     /// # Errors
     /// The kernel's answer where there can be no more threads. What is wrong with the clauses is a notice.
-    pub fn start(compiled: Compiled, cgroup: Option<Arc<Cgroup>>, screen: Arc<Screen>) -> Result<Query, Failure> {
+    pub fn start(compiled: Compiled, from: From, screen: Arc<Screen>) -> Result<Query, Failure> {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|e| cannot(&e.into()))?);
         let (orders, taken) = unbounded();
         let (tell, notices) = unbounded();
         let work = Work { orders: taken, wake: wake.clone(), tell };
         let thread = std::thread::Builder::new().name("query".to_owned());
         let thread = thread.spawn(move || {
-            let ended = work.run(compiled, cgroup.as_deref(), screen);
+            let ended = work.run(compiled, from, screen);
             let _ = work.tell.send(Notice::Ended(ended));
         });
         Ok(Query { orders, wake, notices, thread: Some(thread.map_err(|error| cannot(&error))?) })
@@ -143,16 +152,25 @@ struct Work {
 }
 
 impl Work {
-    fn run(&self, compiled: Compiled, cgroup: Option<&Cgroup>, screen: Arc<Screen>) -> Result<Left, Failure> {
+    fn run(&self, compiled: Compiled, from: From, screen: Arc<Screen>) -> Result<Left, Failure> {
         let Compiled { sources, program, kernel, messages } = compiled;
         // A line that is edited is not written over.
         let errors = Box::new(ScreenWriter::new(screen.clone()));
         let shown = Shown { out: Box::new(ScreenWriter::new(screen)), errors, format: Format::Text };
-        let listen = |messages| match cgroup {
-            Some(cgroup) => Live::start(cgroup, messages),
-            None => Source::Machine.watch(messages),
-        };
-        let mut run = Run::start(&sources, program, kernel, messages, shown, listen)?;
+        match (kernel, messages) {
+            (Some(kernel), messages) => {
+                let listen = |messages| match &from {
+                    From::Cgroup(cgroup) => Live::start(cgroup, messages),
+                    From::Source(source) => source.watch(messages),
+                };
+                self.live(Run::start(&sources, program, kernel, messages, shown, listen)?)
+            }
+            (None, Some(messages)) => self.past(past::Request { sources: &sources, program, messages, shown }, &from),
+            (None, None) => Ok(Left { maps: Vec::new(), exit: Exit::Passed }),
+        }
+    }
+
+    fn live(&self, mut run: Run<'_>) -> Result<Left, Failure> {
         run.take_events()?;
         let _ = self.tell.send(Notice::Attached { probes: run.probes(), is_over: run.is_over() });
         while !run.is_over() && !self.obey(&mut run)? {
@@ -160,6 +178,22 @@ impl Work {
         }
         let exit = run.finish()?;
         Ok(Left { maps: held(&run, None, Cut::default())?, exit })
+    }
+
+    /// Runs to the end of what is over, or until it is stopped; who asked waits for it.
+    fn past(&self, request: past::Request<'_>, from: &From) -> Result<Left, Failure> {
+        let mut past: Box<dyn Past> = match from {
+            From::Source(Source::Recording(dir)) => Box::new(Recorded::open(dir)?),
+            From::Source(Source::Packets(file)) => {
+                Box::new(Captured::open(file, request.messages.wants(), Vec::new())?)
+            }
+            _ => return Ok(Left { maps: Vec::new(), exit: Exit::Passed }),
+        };
+        let mut run = past::Run::start(request, &mut *past)?;
+        let _ = self.tell.send(Notice::Attached { probes: run.probes(), is_over: true });
+        let exit = run.go(&mut *past, &mut || matches!(self.orders.try_recv(), Ok(Order::Stop)))?;
+        let text = |id| run.map_text(id, Cut::default());
+        Ok(Left { maps: all_held(run.maps().iter(), text)?, exit })
     }
 
     /// Does what was ordered since the last call, and tells whether to end.
@@ -185,9 +219,16 @@ fn is_asked(map: &hir::Map, name: Option<&str>) -> bool {
 }
 
 fn held(run: &Run<'_>, name: Option<&str>, cut: Cut) -> Result<Vec<Held>, Failure> {
+    all_held(run.maps().iter().filter(|map| is_asked(map, name)), |id| run.map_text(id, cut))
+}
+
+fn all_held<'a>(
+    maps: impl Iterator<Item = &'a hir::Map>,
+    text: impl Fn(hir::MapId) -> std::io::Result<Option<(usize, String)>>,
+) -> Result<Vec<Held>, Failure> {
     let mut found = Vec::new();
-    for map in run.maps().iter().filter(|map| is_asked(map, name)) {
-        if let Some((count, text)) = run.map_text(map.id, cut).map_err(|error| cannot(&error))? {
+    for map in maps {
+        if let Some((count, text)) = text(map.id).map_err(|error| cannot(&error))? {
             found.push(Held { name: map.name.clone(), count, text });
         }
     }

@@ -71,7 +71,7 @@ impl Words {
         let start = word_start(before, |c| !c.is_whitespace());
         let word = &before[start..];
         let all = match verb {
-            Verb::Load | Verb::Save => files(word),
+            Verb::Load | Verb::Save | Verb::From | Verb::Pcap => files(word),
             Verb::Print | Verb::Clear => self.maps.borrow().clone(),
             Verb::Doc => about::names(),
             Verb::Probes => self.points(),
@@ -240,6 +240,7 @@ mod tests {
         check(":doc lhi", ":doc lhist");
         check(":load Car", ":load Cargo.toml");
         check(":load src/re", ":load src/repl/");
+        check(":pcap Car", ":pcap Cargo.toml");
         check(":plan http:in:exchange /late", ":plan http:in:exchange /latency");
     }
 
