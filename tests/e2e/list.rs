@@ -45,5 +45,11 @@ fn the_flag_of_bpftrace_lists_too() {
     let file = dir.path().join("program.rr");
     std::fs::write(&file, program).unwrap();
     assert_eq!(Ran::of(reel(["-l"]).arg(&file)).exits(0).out, expect);
+    let with_details = |args: &[&str]| {
+        Ran::of(&mut reel(["-l", "-e", "tcp:in:close { @ = count(); }"].iter().chain(args))).exits(0).out
+    };
+    assert!(with_details(&["-v"]).starts_with("tcp:in:close\n    string   closer "));
+    assert!(with_details(&["-f", "json"]).contains("\"doc\":\"A connection is over"));
+    assert!(with_details(&["-v", "-f", "json"]).contains("\"name\":\"closer\""));
     Ran::of(&mut reel(["-l", "tracepoint:sched:no_such"])).exits(2).says("matches no probe");
 }

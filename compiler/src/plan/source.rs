@@ -98,7 +98,9 @@ fn field(id: FieldId, span: Span, facts: &Facts) -> Option<Diagnostic> {
     let name = CONN_FIELDS.get(id.0 as usize).map_or("", |(name, ..)| name);
     let what = format!("{} does not know the {name}", facts.name);
     let hint = match id {
-        conn::DIRECTION => "Leave the direction out, and tell servers apart by `addr` and `port`.",
+        conn::DIRECTION => {
+            "Leave the direction out, and tell servers apart by `addr` and `port`: `/addr == \"10.0.0.2\"/` for what that machine is asked."
+        }
         _ => "Leave it out, or ask a live capture or a recording.",
     };
     Some(Diagnostic::new(code::NOT_OF_SOURCE, span, what).label(*why).hint(hint))

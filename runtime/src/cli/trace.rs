@@ -1,5 +1,6 @@
 //! `reel FILE`, `reel -e PROG`: run a script.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::engine::signals::Signals;
 use crate::engine::source::Source;
 use crate::engine::{self, compile, environment::Machine, messages::Messages};
 use crate::exit::{Exit, Failure};
+use crate::list::{self, Entry};
 use crate::output::frame::Size;
 
 #[derive(Debug, Parser)]
@@ -101,7 +103,7 @@ pub fn run(args: Args) -> Outcome {
         compile::front(&sources, &ids, &machine, &options).map_err(|faults| faults.failure(&sources))?;
     compile::no_rules(&program)?;
     if args.list {
-        return print(&names(&program));
+        return print(&listed(&program, &args));
     }
     if program.clauses.is_empty() {
         return Err(Failure::new(Exit::Usage, "the script has no probe, so there is nothing to run")
@@ -193,19 +195,32 @@ fn output(args: &Args) -> Result<Box<dyn Write>, Failure> {
     })
 }
 
-/// The names of what a program listens to, each once.
-fn names(program: &hir::Program) -> String {
-    let mut names: Vec<String> = Vec::new();
+/// What a program listens to, each once, as `reel list` shows it.
+fn listed(program: &hir::Program, args: &Args) -> String {
+    let shown = |entry: &Entry<'_>| match args.format {
+        Format::Text => list::text(entry, args.verbose),
+        Format::Json => list::json(entry, args.verbose),
+    };
+    let mut seen = HashSet::new();
+    let mut out = String::new();
     for clause in &program.clauses {
         match &clause.header {
-            Header::Kernel(points) => names.extend(points.iter().map(|point| point.name.clone())),
-            Header::Message(probe) => names.push(probe.to_string()),
+            Header::Kernel(points) => {
+                for point in points.iter().filter(|point| seen.insert(point.name.clone())) {
+                    out += &shown(&Entry::Probe(&point.name, &|| point.args.args.clone()));
+                }
+            }
+            Header::Message(probe) => {
+                for message in list::messages::matching(&probe.to_string()) {
+                    if seen.insert(message.name.clone()) {
+                        out += &shown(&Entry::Message(&message));
+                    }
+                }
+            }
             Header::Rule(_) => {}
         }
     }
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    names.into_iter().map(|name| name + "\n").collect()
+    out
 }
 
 /// The terminal that output goes to, if it does.
