@@ -117,6 +117,17 @@ impl Spawn {
         self
     }
 
+    /// Lets the child do something between fork and exec.
+    ///
+    /// # Safety
+    /// As for [`CommandExt::pre_exec`]: it may only make async-signal-safe calls, and neither allocate nor take a lock.
+    #[allow(unsafe_code)]
+    pub unsafe fn before_exec(&mut self, prepare: impl FnMut() -> io::Result<()> + Send + Sync + 'static) -> &mut Self {
+        // SAFETY: the caller's promise.
+        unsafe { self.command.pre_exec(prepare) };
+        self
+    }
+
     /// Starts the command in `cgroup`. A second start is an error: what was set up is used up.
     ///
     /// # Errors
@@ -220,9 +231,7 @@ impl App {
     /// # Errors
     /// As waitpid(2).
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Option<ExitStatus>> {
-        if let Some(status) = self.child.try_wait()? {
-            return Ok(Some(status));
-        }
+        // waitpid(2) would also take the stops of a child that another thread of ours traces: it is called only once it has exited.
         if poll::wait_for(self.pidfd.as_fd(), libc::POLLIN, timeout)? == 0 {
             return Ok(None);
         }

@@ -14,6 +14,7 @@ use reel_probes::doctor::Capability;
 use reel_probes::guard::Guard;
 use reel_probes::spawn::{self, Spawn, SpawnError};
 
+use crate::clock::{Clock, Supervision};
 use crate::exit::{Exit, Failure};
 
 /// How long an app may take to end after SIGTERM, before it is killed.
@@ -24,6 +25,7 @@ const SIGTERM: i32 = 15;
 pub struct Home {
     cgroup: Cgroup,
     output: Output,
+    clock: Option<Clock>,
 }
 
 /// Where the app's standard output goes.
@@ -42,7 +44,13 @@ impl Home {
     /// This machine has no cgroup v2, or we may not use it.
     pub fn make(output: Output) -> Result<Home, Failure> {
         privileged()?;
-        Ok(Home { cgroup: Cgroup::create().map_err(cgroup_failure)?, output })
+        Ok(Home { cgroup: Cgroup::create().map_err(cgroup_failure)?, output, clock: None })
+    }
+
+    /// Puts what runs here under a clock.
+    #[must_use]
+    pub fn under(self, clock: Option<Clock>) -> Home {
+        Home { clock, ..self }
     }
 
     /// Where programs attach, and whose id they filter by.
@@ -62,19 +70,24 @@ impl Home {
     ) -> Result<App, Failure> {
         let guard = Guard::start(&self.cgroup, links)
             .map_err(|error| Failure::new(Exit::Machine, format!("cannot start the guardian: {error}")))?;
-        let app = Spawn::new(command)
-            .and_then(|mut spawn| {
-                spawn.own_process_group();
-                if self.output == Output::Stderr {
-                    spawn.stdout(std::io::stderr());
-                }
-                for (name, value) in env {
-                    spawn.env(name, value);
-                }
-                spawn.start(&self.cgroup)
-            })
-            .map_err(spawn_failure)?;
-        Ok(App { app, cgroup: Some(self.cgroup), guard: Some(guard) })
+        let mut spawn = Spawn::new(command).map_err(spawn_failure)?;
+        spawn.own_process_group();
+        if self.output == Output::Stderr {
+            spawn.stdout(std::io::stderr());
+        }
+        for (name, value) in env {
+            spawn.env(name, value);
+        }
+        let supervision =
+            self.clock.map(|clock| clock.lead(&mut spawn)).transpose().map_err(|error| clock_failure(&error))?;
+        match spawn.start(&self.cgroup) {
+            Ok(app) => Ok(App { app, cgroup: Some(self.cgroup), guard: Some(guard), _clock: supervision }),
+            // Where the clock is at fault, the child said so before it gave up.
+            Err(error) => Err(match supervision.map_or(Ok(()), Supervision::end) {
+                Ok(()) => spawn_failure(error),
+                Err(error) => clock_failure(&error),
+            }),
+        }
     }
 }
 
@@ -83,6 +96,8 @@ pub struct App {
     app: spawn::App,
     cgroup: Option<Cgroup>,
     guard: Option<Guard>,
+    /// Ends after the app: until then its system calls must be answered.
+    _clock: Option<Supervision>,
 }
 
 impl App {
@@ -152,6 +167,12 @@ pub fn cgroup_failure(error: CgroupError) -> Failure {
         CgroupError::Unsupported(unsupported) => unsupported_failure(unsupported),
         other => Failure::new(Exit::Machine, other.to_string()),
     }
+}
+
+/// A clock that cannot be set, as a failure.
+pub fn clock_failure(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Machine, format!("the app's clock cannot be set: {error}"))
+        .remedy("`reel doctor` says what is missing; `--clock real` does without")
 }
 
 /// A command that cannot be started, as a failure.

@@ -9,6 +9,7 @@ mod alias;
 mod bad_input;
 mod changes;
 mod connections;
+mod clock;
 mod demo;
 mod dns;
 mod killed;

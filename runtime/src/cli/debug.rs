@@ -1,10 +1,12 @@
-//! `reel debug`: what a stage of the compiler made of a script, and what the index knows of a recording.
+//! `reel debug`: what a stage of the compiler made of a script, what the index knows of a recording, what a clock does to a command.
 //!
 //! The dumps go to standard output and are deterministic: the same script on the same kernel gives the same bytes.
 
+mod clock;
+
 use std::fmt::Write;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use reel_compiler::bpf;
 use reel_compiler::jit::Native;
 use reel_compiler::lower::NativeModule;
@@ -17,14 +19,26 @@ use crate::exit::{Exit, Failure};
 
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Examples:\n  reel debug ast checkout.rr\n  reel debug bpf -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'\n  reel debug index recordings/checkout"
+    after_help = "Examples:\n  reel debug ast checkout.rr\n  reel debug bpf -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'\n  reel debug index recordings/checkout\n  reel debug clock --at 2024-02-29T12:00:00Z -- date",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
 )]
 pub struct Args {
+    #[command(subcommand)]
+    pub other: Option<Other>,
     /// The stage.
-    #[arg(value_enum)]
-    pub stage: Stage,
+    #[arg(value_enum, required = true)]
+    pub stage: Option<Stage>,
     #[command(flatten)]
     pub input: Input,
+}
+
+/// What is no stage of the compiler.
+#[derive(Debug, Subcommand)]
+pub enum Other {
+    /// Run a command under a clock, and show what was done to each of its programs.
+    Clock(clock::Args),
 }
 
 /// A stage of the compiler.
@@ -52,12 +66,12 @@ pub enum Stage {
 
 /// Runs the command.
 pub fn run(args: Args) -> Outcome {
-    if args.stage == Stage::Index {
-        return index(&args.input);
+    match (args.other, args.stage) {
+        (Some(Other::Clock(args)), _) => clock::run(args),
+        (None, Some(Stage::Index)) => index(&args.input),
+        (None, Some(stage)) => print(&dump(stage, &Script::read(&args.input)?)?),
+        (None, None) => Err(Failure::new(Exit::Usage, "`reel debug` wants a stage")),
     }
-    let script = Script::read(&args.input)?;
-    let text = dump(args.stage, &script)?;
-    print(&text)
 }
 
 fn index(input: &Input) -> Outcome {
