@@ -20,6 +20,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::app::{App, Home, Output};
 use crate::capture::kernel::trusted;
+use crate::clock::Clock;
 use crate::engine::compile;
 use crate::engine::session::Session;
 use crate::engine::signals::{Signal, Signals};
@@ -83,10 +84,11 @@ impl Sandbox {
     pub fn start(
         command: &[OsString],
         output: Output,
+        clock: Option<Clock>,
         mock_port: u16,
         destinations: &OnceLock<Destinations>,
     ) -> Result<Sandbox, Failure> {
-        let home = Home::make(output)?;
+        let home = Home::make(output)?.under(clock);
         let network_order = u32::from(mock_port.to_be());
         let parameters = vec![home.cgroup().id().to_string(), network_order.to_string()];
         let lower = compile::kernel_options();

@@ -10,6 +10,7 @@ mod bad_input;
 mod changes;
 mod connections;
 mod clock;
+mod clock_replay;
 mod demo;
 mod dns;
 mod killed;

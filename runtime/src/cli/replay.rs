@@ -9,12 +9,13 @@ use clap::{Parser, value_parser};
 
 use super::Outcome;
 use super::update::Accept;
+use crate::clock;
 use crate::engine::environment::Machine;
 use crate::exit::{Exit, Failure};
 use crate::learn;
 use crate::mock::Aliases;
 use crate::recording::{Recording, secrets};
-use crate::replay::{self, Options, Run, SandboxHost};
+use crate::replay::{self, Choice, Options, Run, SandboxHost, Timekeeper};
 use crate::report::{self, progress::Bar};
 use crate::rules::{self, Rules};
 
@@ -42,6 +43,9 @@ pub struct Args {
     /// Take what the app connects to for a recorded dependency, by its recorded address or name; `*:PORT` is any host.
     #[arg(long, value_name = "HOST:PORT=RECORDED")]
     pub alias: Vec<String>,
+    /// The app's time of day: that of the recording, running or frozen at each test, or the machine's own [default: recorded, where possible].
+    #[arg(long, value_name = "CLOCK", value_enum, hide_default_value = true)]
+    pub clock: Option<Choice>,
     /// Only tests whose id or path contains this text.
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
@@ -152,7 +156,8 @@ fn once(args: &Args, recording: &Arc<Recording>, rules: &[PathBuf]) -> Result<Ru
         settle_at_most: Duration::from_millis(args.settle),
         aliases: Aliases::read(&args.alias, recording.as_ref())?,
     };
-    let mut host = SandboxHost::new(args.command.clone())?;
+    let time = Timekeeper::choose(args.clock, recording.started_ns(), clock::check)?;
+    let mut host = SandboxHost::new(args.command.clone(), time)?;
     replay::replay(recording, &supplied, rules, &options, &mut host, &mut Bar::default())
 }
 

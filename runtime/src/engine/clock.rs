@@ -1,7 +1,7 @@
 //! The time that message clauses see: `nsecs`, `elapsed`, and what time of day that is.
 //!
-//! A live capture counts from boot. A packet file counts from the epoch, and a recording from its own start: it does not say when
-//! that was, so its time of day begins at midnight.
+//! A live capture counts from boot. A packet file counts from the epoch, and a recording from its own start: its time
+//! of day begins at midnight, since not every recording says when it was made.
 
 use rustix::time::{ClockId, clock_gettime};
 

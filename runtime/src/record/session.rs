@@ -25,6 +25,7 @@ use crate::capture::connections::{Connections, Moment, NOBODY};
 use crate::capture::kernel::{Capture, Settings};
 use crate::capture::names;
 use crate::capture::reader::{Batch, Reader};
+use crate::clock;
 use crate::engine::signals::Signal;
 use crate::exit::{Exit, Failure};
 use crate::recording::{About, Closing, Losses, Writer};
@@ -57,14 +58,15 @@ pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit,
         }
     };
     let losses = state.losses();
-    let selection_started = state.start_ns;
+    let (selection_started, started_ns) = (state.start_ns, state.started_ns);
     let (collected, totals, comms) = state.finish();
     let summary = Summary::of(&collected, totals);
     let comm = |tid: u32| comms.get(&tid).cloned().unwrap_or_default();
     let written =
         compose::compose(collected, selection_started, &comm, selection, &mut writer).map_err(Failure::from)?;
     let secrets = selection.secrets().map_err(Failure::from)?;
-    let closing = Closing { losses, app_exit: app_exit.and_then(|status| status.code()), secrets };
+    let started_ns = Some(started_ns);
+    let closing = Closing { started_ns, losses, app_exit: app_exit.and_then(|status| status.code()), secrets };
     writer.finish(closing).map_err(Failure::from)?;
     let exit = verdict(&reason, &written, &losses);
     summary.print(&request.output, &written, &losses);
@@ -267,6 +269,8 @@ impl Session<'_> {
 /// What is known so far.
 struct State {
     start_ns: u64,
+    /// The same instant, by the time of day.
+    started_ns: i64,
     connections: Connections,
     collector: Collector,
     /// The names of threads, read when one is first seen: later it may be gone.
@@ -279,6 +283,7 @@ impl State {
     fn new() -> State {
         State {
             start_ns: monotonic_ns(),
+            started_ns: clock::real_ns(),
             connections: Connections::default(),
             collector: Collector::new(Arc::new(Config::default())),
             comms: HashMap::new(),

@@ -2,10 +2,12 @@
 
 use std::io;
 
+use jiff::Timestamp;
 use reel_lang::schema::Direction;
 
 use super::bodies::Bodies;
 use super::fields::{self, Entry, Fields};
+use super::layout;
 use super::message::{self, read_exchange, word, write_exchange};
 use super::model::{
     About, Attribution, Circumstance, Cue, EffectRef, Losses, Mock, MockId, Scope, SecretsRef, Test, TestId,
@@ -193,6 +195,18 @@ fn read_secrets(node: &Node) -> Result<SecretsRef, Fault> {
     let tokens = tokens.collect::<Result<_, Fault>>()?;
     fields.done()?;
     Ok(SecretsRef { id, tokens })
+}
+
+/// Makes the entry of `timing.yaml` that says when the recording began.
+pub(super) fn write_start(started_ns: i64) -> Node {
+    Node::text(Timestamp::from_nanosecond(started_ns.into()).unwrap_or_default().to_string())
+}
+
+pub(super) fn read_start(node: &Node) -> Result<i64, Fault> {
+    let text = fields::text(node, layout::START)?;
+    let instant = text.parse::<Timestamp>().ok().and_then(|instant| i64::try_from(instant.as_nanosecond()).ok());
+    let wants = || format!("`{}` wants an instant of RFC 3339, found `{text}`", layout::START);
+    instant.ok_or_else(|| Fault { line: node.line, reason: wants() })
 }
 
 /// Makes one entry of `timing.yaml`.

@@ -15,6 +15,9 @@ pub const INDEX_NEW: &str = ".index.new";
 /// Names the index and itself. A user's own stays.
 pub const GITIGNORE: &str = ".gitignore";
 
+/// The key of `timing.yaml` under which stands when the recording began.
+pub const START: &str = "start";
+
 /// Every top-level name that a recording may have.
 pub const ALL: [&str; 7] = [HEAD, TESTS, MOCKS, BODIES, TIMING, INDEX, INDEX_NEW];
 

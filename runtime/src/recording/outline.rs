@@ -226,6 +226,15 @@ pub struct TimingOutline {
     pub place: Place,
 }
 
+/// When a recording began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// In nanoseconds since 1970.
+    pub at_ns: i64,
+    /// Which of the index's files says so.
+    pub file: u32,
+}
+
 /// A step to a value within a field.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SecretStep {

@@ -111,6 +111,21 @@ impl Recording {
         })
     }
 
+    /// When the recording began, in nanoseconds since 1970; none where `timing.yaml` does not say so.
+    pub fn started_ns(&self) -> Option<i64> {
+        self.index.started.map(|started| started.at_ns)
+    }
+
+    /// The instant at which the first byte of a test's request came, where the recording says it.
+    ///
+    /// # Errors
+    /// As for [`Recording::test`].
+    pub fn instant_ns(&self, test: TestId) -> Result<Option<i64>, Error> {
+        let Some(started_ns) = self.started_ns() else { return Ok(None) };
+        let at = self.timing(Owner::Test(test))?;
+        Ok(at.map(|at| started_ns.saturating_add(i64::try_from(at.at_ns).unwrap_or(i64::MAX))))
+    }
+
     fn name(&self, place: Place) -> &str {
         self.index.files.get(place.file as usize).map_or("", |file| &file.name)
     }

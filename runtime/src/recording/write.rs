@@ -17,7 +17,7 @@ use super::index::{Builder, Hasher, Stamped};
 use super::model::{
     About, Circumstance, Cue, EffectRef, Exchange, Losses, Mock, MockId, Scope, SecretsRef, Test, TestId,
 };
-use super::outline::{CallId, Owner, Place};
+use super::outline::{CallId, Owner, Place, Started};
 use super::yaml::{self, Node};
 use super::{Error, layout, message, title};
 
@@ -77,6 +77,8 @@ impl Growing {
 /// What is known only when the recording ends.
 #[derive(Debug, Clone, Default)]
 pub struct Closing {
+    /// When the recording began, in nanoseconds since 1970.
+    pub started_ns: Option<i64>,
     pub losses: Losses,
     /// The exit status of the app, where it ended by itself.
     pub app_exit: Option<i32>,
@@ -186,8 +188,12 @@ impl Writer {
         self.index.test(test, place).map_err(io::Error::other)
     }
 
-    fn write_timing(&mut self) -> io::Result<()> {
+    fn write_timing(&mut self, started_ns: Option<i64>) -> io::Result<()> {
         let mut file = Growing::create(&self.partial, layout::TIMING, &mut self.index)?;
+        if let Some(started_ns) = started_ns {
+            file.add(&format!("{}: {}\n", layout::START, yaml::inline(&document::write_start(started_ns))))?;
+            self.index.started(Started { at_ns: started_ns, file: file.file });
+        }
         for (owner, at) in std::mem::take(&mut self.timing) {
             let place = file.add(&format!("{owner}: {}\n", yaml::inline(&document::write_circumstance(&at))))?;
             self.index.timed(owner, place);
@@ -219,7 +225,7 @@ impl Writer {
             let path = file.path.clone();
             file.end(&mut self.index).map_err(Error::io(&path))?;
         }
-        self.write_timing().map_err(Error::io(&self.partial.join(layout::TIMING)))?;
+        self.write_timing(closing.started_ns).map_err(Error::io(&self.partial.join(layout::TIMING)))?;
         let index = std::mem::take(&mut self.index).finish(&self.partial)?;
         // What is derived may be missing: whoever opens the recording makes it anew.
         let _ = index.save(&self.partial);

@@ -133,11 +133,11 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&mut self, chosen: &[&TestOutline], host: &mut dyn AppHost, watch: &mut dyn Watch) -> Result<Run, Failure> {
-        let mut run = Run { dir: self.recording.dir.clone(), clock: "real".to_owned(), ..Run::default() };
+        let mut run = Run { dir: self.recording.dir.clone(), ..Run::default() };
         for test in chosen {
             let outcome = match &run.ended {
                 Some(reason) => self.outcome(test, Reply::NotRun(reason.to_string())),
-                None => self.test(test)?,
+                None => self.test(test, host)?,
             };
             if run.ended.is_none() {
                 run.ended = host.ended(Duration::ZERO);
@@ -145,6 +145,7 @@ impl Session<'_> {
             watch.done(&outcome);
             run.tests.push(outcome);
         }
+        run.clock = host.clock();
         let ran: Vec<_> = chosen.iter().map(|test| test.id).collect();
         // What the start-up still owes.
         self.server.with(Mock::no_test)?;
@@ -163,11 +164,13 @@ impl Session<'_> {
         fault.map_or(Ok(run), |reason| Err(damaged(reason)))
     }
 
-    fn test(&mut self, outline: &TestOutline) -> Result<TestOutcome, Failure> {
+    fn test(&mut self, outline: &TestOutline, host: &mut dyn AppHost) -> Result<TestOutcome, Failure> {
         let mut test = self.recording.test(outline)?;
         secrets::fill(&mut test.exchange, self.secrets);
         let id = test.id;
+        let instant_ns = self.recording.instant_ns(id)?;
         self.server.with(move |mock| mock.begin(id))?;
+        host.step(instant_ns);
         let (reply, unmet, answer) = match self.send(&test)? {
             Ok(answer) => self.compare(&test, answer)?,
             Err(reason) => (Reply::Failed(reason), Vec::new(), None),

@@ -54,6 +54,14 @@ pub trait AppHost {
         BTreeMap::new()
     }
 
+    /// Sets the app's clock for a test that was recorded at this instant, in nanoseconds since 1970, if that is known.
+    fn step(&mut self, _instant_ns: Option<i64>) {}
+
+    /// Which clock the app has, for the report.
+    fn clock(&self) -> String {
+        "real".to_owned()
+    }
+
     /// Stops the app.
     fn stop(&mut self);
 }

@@ -10,12 +10,14 @@ mod host;
 mod outcome;
 mod runner;
 mod sandbox_host;
+mod timekeeper;
 
 pub use driver::{Options, Watch, replay};
 pub use host::{AppHost, Ended};
 pub use outcome::{Answer, Left, Reply, Run, TestOutcome};
 pub use runner::{Served, serve};
 pub use sandbox_host::SandboxHost;
+pub use timekeeper::{Choice, Timekeeper};
 
 #[cfg(test)]
 mod tests;

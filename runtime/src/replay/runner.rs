@@ -67,7 +67,7 @@ pub fn serve(command: &[OsString], mock: Mock) -> Result<Served, Failure> {
     let server =
         Server::start(mock, resolver).map_err(|error| machine("listen for the command's connections", error))?;
     let port = server.addrs().first().map_or(0, SocketAddr::port);
-    let mut sandbox = Sandbox::start(command, Output::Own, port, &destinations)?;
+    let mut sandbox = Sandbox::start(command, Output::Own, None, port, &destinations)?;
     let (status, is_interrupted) = wait(&mut sandbox, &mut signals)?;
     // What the command left running ends with it, before its calls are counted.
     sandbox.stop();

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::host::{AppHost, Ended};
+use super::timekeeper::Timekeeper;
 use crate::app::Output;
 use crate::engine::signals::Signals;
 use crate::exit::{Exit, Failure};
@@ -16,6 +17,7 @@ use crate::sandbox::{Destinations, Ready, Sandbox};
 /// Runs a command in a [`Sandbox`].
 pub struct SandboxHost {
     command: Vec<OsString>,
+    time: Timekeeper,
     signals: Signals,
     sandbox: Option<Sandbox>,
     /// Known once the app's cgroup is there, which is after the mock listens.
@@ -23,14 +25,14 @@ pub struct SandboxHost {
 }
 
 impl SandboxHost {
-    /// Will run this command.
+    /// Will run this command, under this clock.
     ///
     /// # Errors
     /// Signals cannot be watched.
-    pub fn new(command: Vec<OsString>) -> Result<Self, Failure> {
+    pub fn new(command: Vec<OsString>, time: Timekeeper) -> Result<Self, Failure> {
         let signals = Signals::take()
             .map_err(|error| Failure::new(Exit::Machine, format!("cannot watch for signals: {error}")))?;
-        Ok(SandboxHost { command, signals, sandbox: None, destinations: Arc::default() })
+        Ok(SandboxHost { command, time, signals, sandbox: None, destinations: Arc::default() })
     }
 }
 
@@ -43,7 +45,8 @@ impl AppHost for SandboxHost {
     fn start(&mut self, mock: &[SocketAddr], wanted: &[u16], at_most: Duration) -> Result<Vec<SocketAddr>, Failure> {
         let deadline = Instant::now() + at_most;
         let port = mock.first().map_or(0, SocketAddr::port);
-        let mut sandbox = Sandbox::start(&self.command, Output::Stderr, port, &self.destinations)?;
+        let clock = self.time.clock().cloned();
+        let mut sandbox = Sandbox::start(&self.command, Output::Stderr, clock, port, &self.destinations)?;
         let mut listening: Vec<SocketAddr> = Vec::new();
         while !wanted.iter().all(|port| listening.iter().any(|addr| addr.port() == *port)) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -68,6 +71,14 @@ impl AppHost for SandboxHost {
 
     fn refused_datagrams(&self) -> BTreeMap<i64, u64> {
         self.sandbox.as_ref().map(Sandbox::refused_datagrams).unwrap_or_default()
+    }
+
+    fn step(&mut self, instant_ns: Option<i64>) {
+        self.time.step(instant_ns);
+    }
+
+    fn clock(&self) -> String {
+        self.time.text()
     }
 
     fn stop(&mut self) {

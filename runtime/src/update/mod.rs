@@ -133,7 +133,12 @@ pub fn apply(recording: &Recording, accepted: &[Change], selection: &mut dyn Sel
         }
     }
     let about = recording.about.clone();
-    let closing = Closing { losses: Losses::default(), app_exit: about.app_exit, secrets: about.secrets.clone() };
+    let closing = Closing {
+        started_ns: recording.started_ns(),
+        losses: Losses::default(),
+        app_exit: about.app_exit,
+        secrets: about.secrets.clone(),
+    };
     let mut rewrite = Rewrite { recording, fields, selection, refused: Vec::new(), ids: HashMap::new() };
     let mut writer = Writer::create(&recording.dir, about)?;
     match rewrite.all(&dropped, &mut writer) {

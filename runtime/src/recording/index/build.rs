@@ -10,7 +10,7 @@ use crate::recording::bodies::InFolder;
 use crate::recording::document;
 use crate::recording::model::{Mock, Test};
 use crate::recording::outline::{
-    MockOutline, Owner, Place, ProtocolId, SecretPlace, TestOutline, TimingOutline, note_secrets,
+    MockOutline, Owner, Place, ProtocolId, SecretPlace, Started, TestOutline, TimingOutline, note_secrets,
 };
 use crate::recording::yaml::{self, Fault, Kind, Node};
 use crate::recording::{Error, layout, message};
@@ -62,6 +62,7 @@ impl Builder {
         self.0.tests = kept(old.tests, files, |test: &mut TestOutline| &mut test.place.file);
         self.0.mocks = kept(old.mocks, files, |mock: &mut MockOutline| &mut mock.place.file);
         self.0.timing = kept(old.timing, files, |timing: &mut TimingOutline| &mut timing.place.file);
+        self.0.started = old.started.and_then(|started| Some(Started { file: *files.get(&started.file)?, ..started }));
         self.0.secrets = kept(old.secrets, files, |place: &mut SecretPlace| &mut place.file);
     }
 
@@ -129,9 +130,21 @@ impl Builder {
         self.0.timing.push(TimingOutline { owner, place });
     }
 
+    /// Says when the recording began.
+    pub(crate) fn started(&mut self, started: Started) {
+        self.0.started = Some(started);
+    }
+
     fn timing(&mut self, node: &Node, place: Place) -> Result<(), Fault> {
         let Kind::Map(pairs) = &node.kind else { return Ok(()) };
         for (key, value) in pairs {
+            if key.as_str() == Some(layout::START) {
+                if self.0.started.is_some() {
+                    return Err(Fault { line: key.line, reason: twice(layout::START) });
+                }
+                self.started(Started { at_ns: document::read_start(value)?, file: place.file });
+                continue;
+            }
             document::read_circumstance(value)?;
             // What belongs to nothing that is here says nothing.
             if let Some(owner) = key.as_str().and_then(Owner::of) {
@@ -149,7 +162,7 @@ impl Builder {
         index.timing.sort_by_key(|timing| timing.owner);
         if let Some(pair) = index.timing.windows(2).find(|pair| pair[0].owner == pair[1].owner) {
             let line = pair[0].place.line.max(pair[1].place.line);
-            let reason = format!("the key `{}` stands here twice", pair[0].owner);
+            let reason = twice(pair[0].owner);
             return Err(Error::at(&dir.join(layout::TIMING), Fault { line, reason }));
         }
         for body in files(dir, layout::BODIES)? {
@@ -161,6 +174,10 @@ impl Builder {
         }
         Ok(index)
     }
+}
+
+fn twice(key: impl std::fmt::Display) -> String {
+    format!("the key `{key}` stands here twice")
 }
 
 /// The part of a test's file name that people read: `tests/0001-get-orders.yaml` is `get-orders`.

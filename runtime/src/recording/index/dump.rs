@@ -34,6 +34,10 @@ impl fmt::Display for Index {
             mock.operation.iter().try_for_each(|operation| write!(f, ", operation {operation:016x}"))?;
             writeln!(f)?;
         }
+        if let Some(started) = self.started {
+            let name = self.files.get(started.file as usize).map_or("?", |file| &file.name);
+            writeln!(f, "started {} ns after 1970: {name}", started.at_ns)?;
+        }
         for timing in &self.timing {
             writeln!(f, "timing {}: {}", timing.owner, at(timing.place))?;
         }

@@ -25,7 +25,7 @@ pub(super) use stamp::Hasher;
 pub use stamp::Stamped;
 
 use super::bodies::InFolder;
-use super::outline::{MockOutline, SecretPlace, TestOutline, TimingOutline};
+use super::outline::{MockOutline, SecretPlace, Started, TestOutline, TimingOutline};
 use super::{Error, layout};
 
 /// Everything that is known of a recording's documents without reading them.
@@ -41,6 +41,8 @@ pub struct Index {
     pub mocks: Vec<MockOutline>,
     /// By owner.
     pub timing: Vec<TimingOutline>,
+    /// When the recording began, where it says so.
+    pub started: Option<Started>,
     /// Where requests of mocks have redacted values; each place once a file.
     pub secrets: Vec<SecretPlace>,
 }

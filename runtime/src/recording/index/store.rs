@@ -12,7 +12,7 @@ use super::stamp::{Hasher, changed_ns};
 use crate::recording::layout;
 
 /// What the first line says; another number where the encoding changes.
-const MAGIC: &str = "reel index 1";
+const MAGIC: &str = "reel index 2";
 /// The longest index that is read: it is in memory as long as the recording is.
 const MAX_INDEX_LEN_BYTES: u64 = 256 << 20;
 
@@ -67,7 +67,8 @@ impl Index {
     /// Whether every file and protocol that it names is there.
     fn is_sound(&self) -> bool {
         let places = self.tests.iter().map(|test| test.place).chain(self.mocks.iter().map(|mock| mock.place));
-        let mut files = places.chain(self.timing.iter().map(|timing| timing.place)).map(|place| place.file);
+        let files = places.chain(self.timing.iter().map(|timing| timing.place)).map(|place| place.file);
+        let mut files = files.chain(self.started.map(|started| started.file));
         let protocols =
             self.tests.iter().map(|test| test.protocol).chain(self.mocks.iter().map(|mock| mock.id.protocol));
         let effects = self.tests.iter().flat_map(|test| test.effects.iter().map(|effect| effect.call.protocol));
