@@ -4,10 +4,12 @@
 
 use clap::Parser;
 use comfy_table::{ContentArrangement, Table, presets};
+use reel_probes::Unsupported;
 use reel_probes::doctor::{Capability, Report};
 use serde_json::json;
 
 use super::{Format, Outcome, print};
+use crate::clock;
 use crate::exit::{Exit, Failure};
 
 /// The width of the table, in columns.
@@ -26,21 +28,28 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> Outcome {
-    let report = Report::new();
+    let (report, clock) = (Report::new(), clock::check());
     print(&match args.format {
-        Format::Text => text(&report),
-        Format::Json => json(&report),
+        Format::Text => text(&report, &clock),
+        Format::Json => json(&report, &clock),
     })?;
     verdict(&report)
 }
 
-fn text(report: &Report) -> String {
+/// The question that is not about eBPF.
+const CLOCK: &str = "the clock of a replay";
+
+fn text(report: &Report, clock: &Result<(), Unsupported>) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(WIDTH).set_header(["", "what", "found", "what to do"]);
     for check in &report.checks {
         table.add_row([if check.ok { "ok" } else { "no" }, check.name, &check.detail, &check.remedy]);
     }
+    match clock {
+        Ok(()) => table.add_row(["ok", CLOCK, "works", ""]),
+        Err(lacking) => table.add_row(["no", CLOCK, &lacking.why, &lacking.remedy]),
+    };
     let mut out = format!("{}\n\n", table.trim_fmt());
     match &report.capture {
         Ok(choice) => {
@@ -54,11 +63,15 @@ fn text(report: &Report) -> String {
     out
 }
 
-fn json(report: &Report) -> String {
+fn json(report: &Report, clock: &Result<(), Unsupported>) -> String {
     let checks = report
         .checks
         .iter()
         .map(|check| json!({"check": check.name, "ok": check.ok, "detail": check.detail, "remedy": check.remedy}));
+    let clock = match clock {
+        Ok(()) => json!({"check": CLOCK, "ok": true, "detail": "works", "remedy": ""}),
+        Err(lacking) => json!({"check": CLOCK, "ok": false, "detail": lacking.why, "remedy": lacking.remedy}),
+    };
     let capture = match &report.capture {
         Ok(choice) => {
             let passed_over =
@@ -67,7 +80,7 @@ fn json(report: &Report) -> String {
         }
         Err(lacking) => json!({"capture": null, "ok": false, "detail": lacking.why, "remedy": lacking.remedy}),
     };
-    checks.chain([capture]).map(|line| format!("{line}\n")).collect()
+    checks.chain([clock, capture]).map(|line| format!("{line}\n")).collect()
 }
 
 /// Whether anything can be recorded here.
@@ -86,7 +99,6 @@ fn verdict(report: &Report) -> Outcome {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use reel_probes::Unsupported;
     use reel_probes::doctor::{Check, Choice, Rung};
 
     use super::*;
@@ -106,12 +118,25 @@ mod tests {
 
     #[test]
     fn what_is_lacking_stands_beside_what_to_do() {
-        let text = text(&report(Some(Capability::Kprobe), first_rung()));
+        let text = text(&report(Some(Capability::Kprobe), first_rung()), &Ok(()));
         let row = text.lines().find(|line| line.contains(Capability::Kprobe.name())).unwrap();
         for part in ["no", "EPERM", "run as root"] {
             assert!(row.contains(part), "{part} is missing in: {row}");
         }
         assert!(text.ends_with("recording reads traffic through: TCP tracepoints\n"), "{text}");
+    }
+
+    #[test]
+    fn a_clock_that_cannot_be_set_is_told_with_the_remedy() {
+        let [what, why, remedy] = ["a clock", "no seccomp", "allow it"].map(str::to_owned);
+        let clock = Err(Unsupported { what, why, remedy });
+        let text = text(&report(None, first_rung()), &clock);
+        let row = text.lines().find(|line| line.contains(CLOCK)).unwrap();
+        assert!(["no", "no seccomp", "allow it"].iter().all(|part| row.contains(part)), "{row}");
+        let lines = json(&report(None, first_rung()), &clock);
+        assert!(
+            lines.contains(r#"{"check":"the clock of a replay","ok":false,"detail":"no seccomp","remedy":"allow it"}"#)
+        );
     }
 
     #[test]
@@ -127,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn json_has_a_line_for_each_check_and_one_for_capture() {
-        let lines = json(&report(Some(Capability::Kprobe), first_rung()));
+    fn json_has_a_line_for_each_check_one_for_the_clock_and_one_for_capture() {
+        let lines = json(&report(Some(Capability::Kprobe), first_rung()), &Ok(()));
         let values: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(values.len(), Capability::ALL.len() + 1);
+        assert_eq!(values.len(), Capability::ALL.len() + 2);
         let bad: Vec<_> = values.iter().filter(|value| value["ok"] == json!(false)).collect();
         assert_eq!(bad.len(), 1);
         assert_eq!(bad[0]["remedy"], json!("run as root"));
