@@ -33,8 +33,8 @@ pub(super) enum Meaning {
     Gettimeofday(Width),
     /// `time`.
     Time(Width),
-    /// A wait until an instant: this argument points to it, or to something that has it at an offset.
-    Deadline { arg: usize, offset: u64, width: Width },
+    /// A wait until an instant, to which this argument points.
+    Deadline { arg: usize, width: Width },
     /// `timerfd_settime`: a deadline if the timer is one of the time of day.
     Timer(Width),
     /// It would set the machine's clock.
@@ -82,7 +82,7 @@ const fn narrow(number: u32, when: &'static [When], meaning: Meaning) -> Call {
 }
 
 const fn deadline(arg: usize, width: Width) -> Meaning {
-    Meaning::Deadline { arg, offset: 0, width }
+    Meaning::Deadline { arg, width }
 }
 
 const GETTIME: &[When] = &[When::OneOf(0, CLOCKS)];

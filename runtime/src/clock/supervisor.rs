@@ -167,12 +167,13 @@ impl Server {
             return;
         }
         let answer = match meaning {
+            // Only the other two may be asked for nothing.
+            Some(Meaning::ClockGettime(_)) if request.args[1] == 0 => Answer::Error(libc::EFAULT),
             Some(Meaning::ClockGettime(width)) => self.time(&request, request.args[1], |s, ns| width.pair(s, ns), 0),
             Some(Meaning::Gettimeofday(width)) => self.time_of_day(&request, width),
             Some(Meaning::Time(width)) => self.seconds(&request, width),
-            Some(Meaning::Deadline { arg, offset, width }) => {
-                let address = request.args.get(arg).map_or(0, |address| address + offset);
-                self.deadline(&request, address, width);
+            Some(Meaning::Deadline { arg, width }) => {
+                self.deadline(&request, request.args.get(arg).copied().unwrap_or_default(), width);
                 Answer::Continue
             }
             Some(Meaning::Timer(width)) => {

@@ -86,17 +86,20 @@ impl Tracee {
     /// # Errors
     /// The kernel's answer.
     pub(super) fn wait(&mut self) -> io::Result<Stop> {
-        const ANY: libc::c_int = libc::WEXITED | libc::WSTOPPED | libc::__WALL | libc::__WNOTHREAD;
         // Its end is only looked at: where the app is reel's own child, that is for others to take.
-        let (id, code, status) = wait_for(ANY | libc::WNOWAIT)?;
+        let (id, code, _) = wait_for(libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT)?;
         if code != libc::CLD_TRAPPED {
             if !is_own_child(id) {
-                wait_for(ANY)?;
+                wait_for(libc::WEXITED | libc::WNOHANG)?;
             }
             return Ok(Stop::Gone);
         }
+        let (id, _, status) = wait_for(libc::WSTOPPED | libc::WNOHANG)?;
+        if id == 0 {
+            // Killed in between.
+            return Ok(Stop::Gone);
+        }
         self.id = Pid::from_raw(id);
-        wait_for(ANY)?;
         Ok(match (status >> 8, status & 0xff) {
             (libc::PTRACE_EVENT_EXEC, _) => Stop::Exec,
             (EVENT_STOP, _) => Stop::Still,
@@ -181,13 +184,13 @@ pub(super) fn is_wide(registers: &user_regs_struct) -> bool {
     registers.cs == WIDE_CODE_SEGMENT
 }
 
-/// Waits for a tracee of this thread: its id, `CLD_*`, and how it stands or ended.
+/// Waits for a tracee of this thread: its id (0 for none, with `WNOHANG`), `CLD_*`, and how it stands or ended.
 fn wait_for(options: libc::c_int) -> io::Result<(i32, i32, i32)> {
     loop {
         // SAFETY: plain numbers, for which zeros are valid.
         let mut info: siginfo_t = unsafe { std::mem::zeroed() };
         // SAFETY: the struct lives for the call.
-        if unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) } == 0 {
+        if unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options | libc::__WALL | libc::__WNOTHREAD) } == 0 {
             // SAFETY: waitid fills in the fields of SIGCHLD.
             return Ok(unsafe { (info.si_pid(), info.si_code, info.si_status()) });
         }

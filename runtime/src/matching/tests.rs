@@ -158,6 +158,22 @@ fn like_wants_both_in_the_class_and_keeps_equality() {
     );
 }
 
+/// At the turn of a second it is chance whether two readings differ: a report says the same either way.
+#[test]
+fn readings_of_a_clock_count_as_relaxed_also_where_they_are_the_same() {
+    for (value, rule, is_used) in [
+        ("\"Tue, 15 Nov 1994 08:12:31 GMT\"", "ignore body", true),
+        ("1700000000", "within body 1", true),
+        ("\"2024-02-29T12:00:00Z\"", "ignore body", true),
+        ("\"id-1\"", "like body", false),
+        ("7", "within body 1", false),
+    ] {
+        let same = format!("{{body: {value}}}");
+        let expect = if is_used { format!("used {rule}\n") } else { String::new() };
+        assert_eq!(compare(&same, &same, rule), expect, "{value}");
+    }
+}
+
 #[test]
 fn an_ignore_gives_way_to_a_requirement() {
     let rules = "ignore body.a\nwithin body.a 1";

@@ -296,3 +296,43 @@ fn an_edit_that_would_have_no_effect_is_refused() {
     let error = Recording::open(&dir).unwrap_err();
     assert!(error.to_string().contains("`status` of the response is not what its `exact` bytes say"), "{error}");
 }
+
+#[test]
+fn a_recording_says_when_it_began() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("r");
+    let mut writer = Writer::create(&dir, about()).unwrap();
+    let at = Circumstance { at_ns: 5, ..Circumstance::default() };
+    writer.add_test(exchange(Direction::In, 8080, b"hi", b"ho"), Vec::new(), Vec::new(), at).unwrap();
+    let started_ns = Some(1_709_208_000_000_000_007);
+    writer.finish(Closing { started_ns, ..Closing::default() }).unwrap();
+    let instants = || {
+        let recording = Recording::open(&dir).map_err(|error| error.to_string())?;
+        Ok::<_, String>((recording.started_ns(), recording.instant_ns(TestId(1)).unwrap()))
+    };
+    let expect = (started_ns, Some(1_709_208_000_000_000_012));
+    assert_eq!(instants(), Ok(expect), "by the index that was written along");
+    fs::remove_file(dir.join(layout::INDEX)).unwrap();
+    assert_eq!(instants(), Ok(expect), "by the files");
+    let path = dir.join(layout::TIMING);
+    let good = fs::read_to_string(&path).unwrap();
+    assert!(good.starts_with("start: \"2024-02-29T12:00:00.000000007Z\"\n"), "{good}");
+    let first = good.lines().next().unwrap();
+    for (line, expect) in [
+        ("", Ok((None, None))),
+        ("start: 1970-01-01T00:00:00Z", Ok((Some(0), Some(5)))),
+        ("start: 5", Err("timing.yaml:1: `start` wants an instant of RFC 3339, found `5`")),
+        ("start: 9999-01-01T00:00:00Z", Err("timing.yaml:1: `start` wants an instant of RFC 3339")),
+        ("start: {at: 5}", Err("timing.yaml:1: `start` must be a text")),
+        (
+            "start: 1970-01-01T00:00:00Z\nstart: 1970-01-01T00:00:00Z",
+            Err("timing.yaml:2: the key `start` stands here twice"),
+        ),
+    ] {
+        fs::write(&path, good.replacen(first, line, 1)).unwrap();
+        match (instants(), expect) {
+            (Err(found), Err(expect)) => assert!(found.contains(expect), "{line}: {found}"),
+            (found, expect) => assert_eq!(found, expect.map_err(str::to_owned), "{line}"),
+        }
+    }
+}
