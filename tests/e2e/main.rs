@@ -8,9 +8,9 @@
 mod alias;
 mod bad_input;
 mod changes;
-mod connections;
 mod clock;
 mod clock_replay;
+mod connections;
 mod demo;
 mod dns;
 mod killed;
