@@ -11,6 +11,7 @@ pub fn files() -> &'static [(&'static str, &'static str)] {
         ("http.rr", include_str!("http.rr")),
         ("redis.rr", include_str!("redis.rr")),
         ("dns.rr", include_str!("dns.rr")),
+        ("postgres.rr", include_str!("postgres.rr")),
     ]
 }
 

@@ -102,7 +102,7 @@ fn write_recording(dir: &Path, count: u64) -> Result<()> {
                     codec.pair(&message);
                     Ok(message)
                 }
-                Frame::Incomplete => anyhow::bail!("not a message"),
+                _ => anyhow::bail!("not a message"),
             }
         };
         let exchange = Exchange {

@@ -34,7 +34,7 @@ struct Live {
     ends: Ends,
     /// Made when the first byte comes: of many connections nothing else is ever seen.
     conversation: Option<Box<Conversation<Moment>>>,
-    /// Whether the first bytes of the request side were looked at.
+    /// Whether the first bytes of the request side were looked at; those after a request for TLS count as first.
     is_examined: bool,
 }
 
@@ -61,8 +61,11 @@ impl Conversations {
         let Some(live) = self.open.get_mut(&conn) else { return };
         match piece {
             Piece::Bytes(bytes) => {
-                if side == Side::Request && !std::mem::replace(&mut live.is_examined, true) && begins_tls(&bytes) {
-                    self.encrypted.push(live.ends.server);
+                if side == Side::Request && !live.is_examined {
+                    live.is_examined = !asks_for_encryption(&bytes);
+                    if begins_tls(&bytes) {
+                        self.encrypted.push(live.ends.server);
+                    }
                 }
                 live.conversation(&self.config).bytes(side, moment.time_ns, &bytes, moment);
             }
@@ -149,6 +152,11 @@ impl Live {
     fn conversation(&mut self, config: &Arc<Config>) -> &mut Conversation<Moment> {
         self.conversation.get_or_insert_with(|| Box::new(Conversation::new(Arc::clone(config))))
     }
+}
+
+/// Whether bytes are PostgreSQL's SSLRequest or GSSENCRequest (section 55.7): TLS follows where the server agrees.
+fn asks_for_encryption(bytes: &[u8]) -> bool {
+    matches!(bytes, [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f | 0x30])
 }
 
 /// Whether bytes begin a TLS connection: a handshake record (RFC 8446 section 5.1) that holds a ClientHello.

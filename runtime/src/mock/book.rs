@@ -21,10 +21,10 @@ pub use end::LeftOver;
 use super::cache::Cache;
 use super::calls::Calls;
 use super::entry::{Entry, Ruling};
-use crate::matching::Key;
+use crate::matching::{Key, operation};
 use crate::recording::outline::{SecretPlace, SecretStep};
 use crate::recording::{CallId, CueOutline, Ending, MockOutline, ProtocolId, Scope, TestId};
-use crate::rules::{ActionId, Origin, Relax, Relaxation, Reuse, Rules};
+use crate::rules::{ActionId, Origin, Relax, Relaxation, Reuse, Rules, View};
 
 /// How much of the messages of recorded calls is kept in memory.
 pub const MAX_CACHED_LEN_BYTES: usize = 32 << 20;
@@ -292,9 +292,29 @@ impl Book {
     fn answer_alike(&mut self, one: usize, other: usize) -> bool {
         one == other
             || match (self.entry(one), self.entry(other)) {
-                (Some(one), Some(other)) => one.answer == other.answer && one.ending == other.ending,
+                (Some(one), Some(other)) => one.answers_as(&other),
                 _ => false,
             }
+    }
+
+    /// A call of the same operation as this one, whose answer describes what that is about.
+    pub fn kin(&mut self, view: View<'_>) -> Option<usize> {
+        let operation = Operation {
+            server: view.addr,
+            protocol: ProtocolId::of(&view.schema().protocol)?,
+            hash: Some(operation(view.schema(), view.request?)),
+        };
+        let calls = self.calls.clone();
+        let alike = calls.outlines().iter().enumerate().filter(|(_, call)| operation.has(call) && call.has_response);
+        let mut first = None;
+        for (index, _) in alike {
+            let Some(entry) = self.entry(index) else { continue };
+            if entry.exchange.response.as_ref().is_some_and(|response| entry.protocol.describes(response)) {
+                return Some(index);
+            }
+            first.get_or_insert(index);
+        }
+        first
     }
 
     /// Whether a server was ever spoken to.

@@ -3,13 +3,14 @@
 //! Answers leave in the order of their requests: one that a rule delays holds back those behind it.
 
 mod by_rule;
+mod played;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use reel_lang::schema::Side;
-use reel_protocols::{Codec, Demand, Frame, Inference, Message, Protocol, Rest};
+use reel_protocols::{Codec, Demand, Frame, Inference, Message, Protocol, Rest, Server};
 
 use super::book::Taken;
 use super::effects::{Answered, Miss, UnmetCall};
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     destination: SocketAddr,
     protocol: Option<&'static dyn Protocol>,
     codec: Option<Box<dyn Codec>>,
+    /// The server's side, of a protocol that has one of its own.
+    server: Option<Box<dyn Server>>,
     /// What came in and is in no message yet.
     input: Vec<u8>,
     /// Whether the app sends nothing more.
@@ -55,6 +58,8 @@ struct Waiting {
 struct Request {
     message: Message,
     bytes: Vec<u8>,
+    /// A call whose recorded answers serve too.
+    kin: Option<Message>,
 }
 
 /// When an answer may leave.
@@ -93,6 +98,7 @@ impl Connection {
             destination,
             protocol,
             codec: None,
+            server: None,
             input: Vec::new(),
             ended: false,
             waiting: VecDeque::new(),
@@ -169,6 +175,12 @@ impl Connection {
         if !protocol.framed() {
             return self.read_run(mock, now_ns, protocol, is_all, out);
         }
+        if self.server.is_none() {
+            self.server = protocol.server();
+        }
+        if self.server.is_some() {
+            return self.read_calls(mock, now_ns, protocol, out);
+        }
         let rest = if self.ended { Rest::Closed } else { Rest::Open };
         while !self.gone && !self.input.is_empty() {
             let codec = self.codec.get_or_insert_with(|| protocol.codec());
@@ -176,7 +188,10 @@ impl Connection {
                 Ok(Frame::Message { message, len }) => {
                     codec.pair(&message);
                     let bytes = self.input.drain(..len.min(self.input.len())).collect();
-                    self.answer(mock, now_ns, protocol, Request { message, bytes }, out);
+                    self.answer(mock, now_ns, protocol, Request { message, bytes, kin: None }, out);
+                }
+                Ok(Frame::Part { len } | Frame::Skip { len } | Frame::Leave { len }) => {
+                    self.input.drain(..len.min(self.input.len()));
                 }
                 Ok(Frame::Incomplete) if self.input.len() > MAX_REQUEST_LEN_BYTES => {
                     let reason = format!("the request is longer than {MAX_REQUEST_LEN_BYTES} bytes");
@@ -231,7 +246,7 @@ impl Connection {
         if let Ok(Frame::Message { message, .. }) = codec.frame(Side::Request, &self.input, Rest::Turn, Demand::ALL) {
             codec.pair(&message);
             let bytes = std::mem::take(&mut self.input);
-            self.answer(mock, now_ns, protocol, Request { message, bytes }, out);
+            self.answer(mock, now_ns, protocol, Request { message, bytes, kin: None }, out);
         }
     }
 
@@ -256,6 +271,15 @@ impl Connection {
         }
         let operation = mock.book.wants_operation(mocking.reuse).then(|| operation_of(&view, &mocking, &relaxations));
         let taken = key.and_then(|key| mock.book.take(key, mocking.reuse, operation.flatten()));
+        if let (None, Some(kin)) = (taken, &request.kin)
+            && let Some(index) = mock.book.kin(View { request: Some(kin), ..view })
+        {
+            if let Some(by) = &mocking.decided {
+                mock.ledger.usage.reuses(by, 1);
+            }
+            mock.ledger.answered += 1;
+            return self.say(mock, now_ns, index, mocking.delay_ns, None);
+        }
         let Some((Taken { index, is_strange }, entry)) =
             taken.and_then(|taken| Some((taken, mock.book.entry(taken.index)?)))
         else {
@@ -288,6 +312,12 @@ impl Connection {
         let (mut next, mut asked) = (Some(index), asked);
         while let Some(index) = next {
             let Some(entry) = mock.book.entry(index) else { return };
+            if self.server.is_some() {
+                self.say_recorded(mock, now_ns, &entry, delay_ns);
+                self.last = Some(index);
+                next = mock.book.take_push(index);
+                continue;
+            }
             let codec = self.codec.get_or_insert_with(|| entry.protocol.codec());
             for response in entry.exchange.interim.iter().chain(&entry.exchange.response) {
                 codec.pair(response);
@@ -324,7 +354,7 @@ impl Connection {
             (false, None) => "is not in the recording",
         };
         let text = format!("reel: {title} to {} {how}", self.destination);
-        let answer = protocol.refusal(&text);
+        let answer = self.refusal(protocol, reason.as_deref().filter(|_| self.server.is_some()).unwrap_or(&text));
         let destination = self.destination;
         mock.effects.miss(Miss { protocol, destination, title, request, key, reason });
         let then = if answer.is_some() { Then::Close } else { Then::Reset };

@@ -122,6 +122,8 @@ impl Effects {
         for miss in std::mem::take(&mut self.misses) {
             if let Some(entry) = miss.key.and_then(|key| book.used(key)) {
                 self.repeated.push(Repeated { mock: entry.id.clone(), miss });
+            } else if miss.reason.is_some() {
+                self.misses.push(miss);
             } else if let Some(at) = nearest(book, &missing, &miss) {
                 let index = missing.remove(at);
                 self.changed.extend(changed(book, index, miss, rules));

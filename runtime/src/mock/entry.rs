@@ -90,11 +90,25 @@ impl Entry {
         let is_cut = exchange.request.iter().chain(&exchange.response).any(|message| message.cut_from.is_some());
         let (answer, ending, run) = if ruling.by_rule && is_cut {
             (Bytes::new(), None, None)
+        } else if protocol.server().is_some() {
+            // How it is put depends on who asks. An end after an answer is only the session's.
+            if is_cut {
+                return Err(cannot("it was cut by `limit` when it was recorded".to_owned()));
+            }
+            (Bytes::new(), exchange.ending.filter(|_| exchange.response.is_none()), None)
         } else {
             let (answer, ending) = answer(protocol, &exchange).map_err(cannot)?;
             (answer, ending, run(protocol, &exchange).map_err(cannot)?)
         };
         Ok(Entry { id, protocol, exchange, title, run, answer, ending })
+    }
+
+    /// Whether another call has the same answer.
+    pub fn answers_as(&self, other: &Entry) -> bool {
+        let is_played = self.protocol.server().is_some();
+        self.answer == other.answer
+            && self.ending == other.ending
+            && (!is_played || self.exchange.response == other.exchange.response)
     }
 
     /// What it takes in memory.
@@ -164,6 +178,9 @@ fn ends_with_close(protocol: &dyn Protocol, exchange: &Exchange, bytes: &[u8]) -
         match codec.frame(Side::Response, rest, Rest::Open, reel_protocols::Demand::ALL) {
             Ok(Frame::Message { message, len }) => {
                 codec.pair(&message);
+                rest = rest.get(len.max(1)..).unwrap_or_default();
+            }
+            Ok(Frame::Part { len } | Frame::Skip { len } | Frame::Leave { len }) => {
                 rest = rest.get(len.max(1)..).unwrap_or_default();
             }
             Ok(Frame::Incomplete) => return true,

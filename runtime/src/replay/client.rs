@@ -49,6 +49,10 @@ impl Client {
         exchange: &Exchange,
         connection: Option<u32>,
     ) -> Result<Answer, String> {
+        if protocol.server().is_some() {
+            let name = &protocol.schema().protocol;
+            return Err(format!("an app that is itself a server of {name} cannot be sent requests yet"));
+        }
         let deadline = Instant::now() + self.timeout;
         let kept = connection.and_then(|connection| self.kept.remove(&connection));
         let mut link = match kept {
@@ -142,6 +146,9 @@ impl Link {
                             return Ok(answer);
                         }
                     }
+                }
+                Ok(Frame::Part { len } | Frame::Skip { len } | Frame::Leave { len }) => {
+                    self.input.drain(..len.min(self.input.len()));
                 }
                 Err(malformed) => return Err(format!("the response is not valid: {malformed}")),
                 Ok(Frame::Incomplete) if self.ended && self.input.is_empty() => {

@@ -137,7 +137,7 @@ impl<T: Clone> Conversation<T> {
             Phase::Speaking { .. } => 0,
         };
         let open = usize::try_from(self.open_len_bytes).unwrap_or(usize::MAX);
-        undecided.saturating_add(self.request.len()).saturating_add(self.response.len()).saturating_add(open)
+        undecided.saturating_add(self.request.kept_len()).saturating_add(self.response.kept_len()).saturating_add(open)
     }
 
     /// The next exchange that is complete.
@@ -222,7 +222,7 @@ impl<T: Clone> Conversation<T> {
             self.undecoded(data.len());
             return;
         }
-        if stream.len().saturating_add(data.len()) > limit {
+        if stream.kept_len().saturating_add(data.len()) > limit {
             self.undecoded(data.len());
             self.stop(side, || Fault::Overflow { limit });
             return;
@@ -318,6 +318,21 @@ impl<T: Clone> Conversation<T> {
                     self.place(pairing, timed);
                 }
                 true
+            }
+            Ok(Frame::Part { len }) => {
+                stream.part(len);
+                true
+            }
+            Ok(Frame::Skip { len }) => {
+                stream.skip(len);
+                self.counters.passed_bytes = self.counters.passed_bytes.saturating_add(len as u64);
+                true
+            }
+            Ok(Frame::Leave { len }) => {
+                stream.skip(len);
+                self.counters.passed_bytes = self.counters.passed_bytes.saturating_add(len as u64);
+                self.begin_anew();
+                false
             }
             Err(malformed) => {
                 self.counters.malformed = self.counters.malformed.saturating_add(1);

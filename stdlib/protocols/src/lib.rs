@@ -12,6 +12,7 @@ pub mod dns;
 pub mod http;
 pub mod json;
 pub mod opaque;
+pub mod postgres;
 mod reader;
 pub mod record;
 pub mod redis;
@@ -108,8 +109,15 @@ pub enum Rest {
 pub enum Frame {
     /// The message is not whole yet. With [`Rest::Closed`] the stream was cut off in the middle of a message.
     Incomplete,
-    /// A message, and how many bytes of the input it took (at least one, but for a close-delimited end).
+    /// A message, and how many bytes of the input it took: at least one, but for an end that the input's first byte, or its close,
+    /// tells.
     Message { message: Message, len: usize },
+    /// So many bytes of the next message of this side, which the codec has taken in.
+    Part { len: usize },
+    /// So many bytes that belong to no exchange: an acknowledgement, a password.
+    Skip { len: usize },
+    /// So many bytes, and what follows in both directions is another protocol: TLS.
+    Leave { len: usize },
 }
 
 /// Bytes that break the protocol: the sender's fault.
@@ -149,6 +157,55 @@ pub enum Pairing {
 pub struct Unencodable {
     pub field: String,
     pub reason: String,
+}
+
+/// What a recorded call was, and what came of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded<'a> {
+    pub request: Option<&'a Message>,
+    pub response: &'a Message,
+}
+
+/// What a server wants next.
+#[derive(Debug)]
+pub enum Step {
+    /// More bytes of the client.
+    Idle,
+    /// The answer to a call. Where there is none, that of any call of kin's operation will do: it describes the same.
+    Call { request: Box<Message>, kin: Option<Box<Message>> },
+    /// Nothing: the client has said farewell, or was shown the door.
+    Closed,
+}
+
+/// The server's side of a protocol whose exchanges depend on what the client said before, and how: bytes in, calls out; answers in,
+/// bytes out. A protocol whose responses are the same bytes for whoever asks needs none.
+pub trait Server: Send {
+    /// Takes bytes of the client.
+    fn hear(&mut self, bytes: &[u8]);
+
+    /// Goes on until a call needs an answer. The next call comes only after [`Server::answer`].
+    ///
+    /// # Errors
+    /// [`Malformed`] where the client breaks the protocol.
+    fn step(&mut self) -> Result<Step, Malformed>;
+
+    /// Answers the call.
+    ///
+    /// # Errors
+    /// [`Unencodable`] where the recorded answer cannot be put as this client wants it.
+    fn answer(&mut self, recorded: Recorded<'_>) -> Result<(), Unencodable>;
+
+    /// Says something unasked.
+    ///
+    /// # Errors
+    /// [`Unencodable`].
+    fn push(&mut self, message: &Message) -> Result<(), Unencodable>;
+
+    /// Tells the client that its call cannot be answered, and ends the session.
+    fn refuse(&mut self, reason: &str);
+
+    /// Gives out what is to be sent.
+    fn output(&mut self) -> Vec<u8>;
 }
 
 /// The schema that a file beside a codec declares, with what every protocol has whose messages can be invalid.
@@ -247,6 +304,17 @@ pub trait Protocol: Sync {
     /// How a text of a derived field is written in the stored fields of a message, where not as itself: `a b` as `a%20b`.
     fn spellings(&self, _message: &Message, _text: &[u8]) -> Vec<Bytes> {
         Vec::new()
+    }
+
+    /// A server for one client, of a protocol whose answers depend on how they were asked for. Its messages are made of several on the
+    /// wire: `encode` then writes one of the forms that a message may have there.
+    fn server(&self) -> Option<Box<dyn Server>> {
+        None
+    }
+
+    /// Whether a response is a good one to tell what [`Step::Call`] asks of a kin's; of none that is, the first will do.
+    fn describes(&self, _response: &Message) -> bool {
+        true
     }
 
     /// The wire tags that this protocol's values can carry.

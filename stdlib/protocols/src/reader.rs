@@ -75,6 +75,29 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
+    /// The next number of two bytes, in network order.
+    pub(crate) fn be_u16(&mut self) -> Option<u16> {
+        self.take(2)?.try_into().ok().map(u16::from_be_bytes)
+    }
+
+    /// The next number of four bytes, in network order.
+    pub(crate) fn be_u32(&mut self) -> Option<u32> {
+        self.take(4)?.try_into().ok().map(u32::from_be_bytes)
+    }
+
+    /// The next number of eight bytes, in network order.
+    pub(crate) fn be_u64(&mut self) -> Option<u64> {
+        self.take(8)?.try_into().ok().map(u64::from_be_bytes)
+    }
+
+    /// The bytes before the next zero byte, which is taken too.
+    pub(crate) fn cstr(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest();
+        let len = memchr::memchr(0, rest)?;
+        self.position = self.position.saturating_add(len).saturating_add(1);
+        rest.get(..len)
+    }
+
     /// Takes the bytes for which the test holds.
     pub(crate) fn take_while(&mut self, holds: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.rest();

@@ -1,8 +1,8 @@
 //! The protocols that reel knows. To add one: a folder with its schema and codec, a `mod` line, and a line here.
 
-use crate::{Protocol, dns, http, opaque, redis};
+use crate::{Protocol, dns, http, opaque, postgres, redis};
 
-static PROTOCOLS: &[&dyn Protocol] = &[&http::Http, &redis::Redis, &dns::Dns, &opaque::Tcp];
+static PROTOCOLS: &[&dyn Protocol] = &[&http::Http, &redis::Redis, &dns::Dns, &postgres::Postgres, &opaque::Tcp];
 
 /// Every protocol, in the order in which a stream's first bytes are tried; the last one, `tcp`, takes what is left.
 pub fn protocols() -> &'static [&'static dyn Protocol] {

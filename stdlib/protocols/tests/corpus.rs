@@ -38,6 +38,11 @@ fn datagrams() {
 }
 
 #[test]
+fn postgres() {
+    corpus("postgres", |data| drive::conversation("postgres", data));
+}
+
+#[test]
 fn tcp() {
     corpus("tcp", |data| drive::conversation("tcp", data));
 }

@@ -2,13 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 use reel_lang::schema::Side;
-use reel_protocols::{Demand, Frame, Rest, by_name, http, redis};
+use reel_protocols::{Demand, Frame, Rest, by_name, http, postgres, redis};
 
 /// What the codec says of these bytes: the error, `incomplete`, or the message's length.
 fn verdict(protocol: &str, side: Side, input: &[u8]) -> String {
     match by_name(protocol).unwrap().codec().frame(side, input, Rest::Open, Demand::ALL) {
         Ok(Frame::Incomplete) => "incomplete".to_owned(),
-        Ok(Frame::Message { len, .. }) => format!("{len} bytes"),
+        Ok(Frame::Message { len, .. } | Frame::Part { len } | Frame::Skip { len } | Frame::Leave { len }) => {
+            format!("{len} bytes")
+        }
         Err(malformed) => malformed.to_string(),
     }
 }
@@ -146,6 +148,97 @@ fn redis_commands_and_replies() {
     );
 }
 
+/// A message of PostgreSQL: its type, if it has one, and its body.
+fn packet(kind: &str, body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len() + 4).unwrap();
+    [kind.as_bytes(), &len.to_be_bytes(), body].concat()
+}
+
+/// What the codec says of the last of these messages, of which the others are in order.
+fn after(before: &[(Side, Vec<u8>)], side: Side, input: &[u8]) -> String {
+    let mut codec = by_name("postgres").unwrap().codec();
+    let mut frame = |side: Side, input: &[u8]| match codec.frame(side, input, Rest::Open, Demand::ALL) {
+        Ok(Frame::Incomplete) => "incomplete".to_owned(),
+        Ok(Frame::Message { message, .. }) => {
+            codec.pair(&message);
+            "message".to_owned()
+        }
+        Ok(_) => "passed".to_owned(),
+        Err(malformed) => malformed.to_string(),
+    };
+    for (side, bytes) in before {
+        let verdict = frame(*side, bytes);
+        assert!(["message", "passed"].contains(&verdict.as_str()), "{verdict} {}", bytes.escape_ascii());
+    }
+    frame(side, input)
+}
+
+#[test]
+fn postgres_messages() {
+    use Side::{Request, Response};
+    let startup = || (Request, packet("", b"\0\x03\0\0user\0a\0\0"));
+    let ready = || (Response, packet("Z", b"I"));
+    let open = || vec![startup(), ready()];
+    let asked = |messages: &[(&str, &[u8])]| {
+        open().into_iter().chain(messages.iter().map(|(kind, body)| (Request, packet(kind, body)))).collect::<Vec<_>>()
+    };
+    let formats =
+        |reason: &str, offset: usize| format!("{reason} at byte {offset} of the message (PostgreSQL section 55.7)");
+    let flow = |reason: &str| format!("{reason} at byte 0 of the message (PostgreSQL section 55.2)");
+    let two_gib = |kind: &str| [kind.as_bytes(), &[0x7f, 0xff, 0xff, 0xff]].concat();
+    for (before, side, input, expect) in [
+        // A length of 2 GB is an error before any of it has come.
+        (open(), Request, two_gib("Q"), formats("a message `Q` of 2147483647 bytes", 1)),
+        (open(), Request, two_gib("S"), formats("a message `S` of 2147483647 bytes", 1)),
+        (asked(&[("Q", b"\0")]), Response, two_gib("D"), formats("a message `D` of 2147483647 bytes", 1)),
+        (vec![], Request, two_gib(""), formats("a first message of 2147483647 bytes", 0)),
+        (open(), Request, b"Q\0\0\0\x03".to_vec(), formats("a message `Q` of 3 bytes", 1)),
+        (open(), Request, packet("?", b""), formats("an unknown message `?`", 0)),
+        (asked(&[("Q", b"\0")]), Response, packet("Q", b""), formats("an unknown message `Q`", 0)),
+        (vec![], Request, packet("", b"\0\x02\0\0user\0"), formats("version 2.0", 4)),
+        (vec![], Request, packet("", b"\0\x03\0\0user\0a\0"), formats("a first message: a text without its end", 15)),
+        (vec![], Request, packet("", b"\0\x03\0\0\0x"), formats("a first message: bytes after its end", 9)),
+        (open(), Request, packet("Q", b"SELECT 1"), formats("Query: a text without its end", 5)),
+        (open(), Request, packet("Q", b"\0x"), formats("Query: bytes after its end", 6)),
+        (open(), Request, packet("P", b"\0\0\0\x02\0\0\0\x17"), formats("Parse: it ends within a number", 13)),
+        (
+            open(),
+            Request,
+            packet("B", b"\0\0\0\0\0\x01\xff\xff\xff\xfe\0\0"),
+            formats("Bind: a value of a length that cannot be", 15),
+        ),
+        (open(), Request, packet("B", b"\0\0\0\0\0\x01\0\0\0\x05a\0\0"), formats("Bind: it ends within a value", 15)),
+        (open(), Request, packet("D", b"X\0"), formats("Describe: neither a statement nor a portal", 6)),
+        (
+            asked(&[("Q", b"\0")]),
+            Response,
+            packet("Z", b"X"),
+            formats("ReadyForQuery: an unknown transaction status", 6),
+        ),
+        (
+            asked(&[("Q", b"\0")]),
+            Response,
+            packet("T", b"\0\x01a\0"),
+            formats("RowDescription: it ends within a number", 9),
+        ),
+        (asked(&[("Q", b"\0")]), Response, packet("E", b"Sx\0"), formats("ErrorResponse: it ends before a byte", 8)),
+        // What is not due.
+        (open(), Response, packet("C", b"SELECT 1\0"), flow("a message that answers nothing")),
+        (asked(&[("Q", b"\0")]), Response, packet("1", b""), flow("a message that does not belong to a query")),
+        (asked(&[("S", b"")]), Response, packet("C", b"x\0"), flow("a message that is not the one that is due")),
+        (vec![startup()], Response, packet("1", b""), flow("a message that does not belong into a start-up")),
+        (
+            vec![(Request, packet("", b"\x04\xd2\x16/"))],
+            Response,
+            b"X".to_vec(),
+            flow("an answer to SSLRequest that is neither S, G nor N"),
+        ),
+        (asked(&[("Q", b"\0")]), Response, packet("T", b"\0\0").into_iter().chain([0]).collect(), "passed".to_owned()),
+    ] {
+        assert_eq!(after(&before, side, &input), expect, "{}", input.escape_ascii());
+    }
+}
+
 #[test]
 fn dns_messages() {
     let header = |flags: &[u8], counts: &[u8]| [b"\0\x07", flags, counts].concat();
@@ -242,4 +335,12 @@ fn limits_have_names() {
     assert!(verdict("redis", Side::Request, line.as_bytes()).starts_with("an inline command that is too long"));
     let chunk = format!("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;{}", "x".repeat(5000));
     assert!(verdict("http", Side::Request, chunk.as_bytes()).starts_with("a chunk-size line that is too long"));
+    let mut codec = by_name("postgres").unwrap().codec();
+    let mut frame = |bytes: &[u8]| codec.frame(Side::Request, bytes, Rest::Open, Demand::ALL);
+    frame(&packet("", b"\0\x03\0\0\0")).unwrap();
+    let sync = packet("S", b"");
+    // The start-up waits too.
+    (1..postgres::PENDING_MAX).for_each(|_| drop(frame(&sync).unwrap()));
+    let reason = format!("more than {} messages that the server has not answered", postgres::PENDING_MAX);
+    assert!(frame(&sync).unwrap_err().reason.starts_with(&reason));
 }

@@ -116,11 +116,11 @@ proptest! {
     }
 
     #[test]
-    fn random_scripts_bring_nothing_down(script in vec(any::<u8>(), 0..300), start in prop_oneof![Just("*1\r\n$4\r\nPING\r\n"), Just("GET / HTTP/1.1\r\n\r\n"), Just("")]) {
+    fn random_scripts_bring_nothing_down(script in vec(any::<u8>(), 0..300), start in prop_oneof![Just("*1\r\n$4\r\nPING\r\n"), Just("GET / HTTP/1.1\r\n\r\n"), Just("\0\0\0\x10\0\x03\0\0user\0a\0\0Q"), Just("")]) {
         let mut data = vec![u8::try_from(start.len() / 8 * 8).unwrap()];
         data.extend_from_slice(start.as_bytes());
         data.extend_from_slice(&script);
-        for protocol in ["http", "redis", "dns", "tcp"] {
+        for protocol in ["http", "redis", "postgres", "dns", "tcp"] {
             drive::conversation(protocol, &data);
         }
         drive::datagrams("dns", &data);

@@ -115,8 +115,8 @@ fn run(protocol: Option<&'static dyn Protocol>, steps: &[Step<'_>], piece: usize
         }
     }
     let counters = conversation.counters();
-    assert_eq!(decoded + counters.undecoded_bytes, total, "{exchanges:?}");
-    format!("{exchanges:#?}\n{} undecoded", counters.undecoded_bytes)
+    assert_eq!(decoded + counters.undecoded_bytes + counters.passed_bytes, total, "{exchanges:?}");
+    format!("{exchanges:#?}\n{} undecoded, {} passed", counters.undecoded_bytes, counters.passed_bytes)
 }
 
 fn check(protocol: &'static dyn Protocol, timed: &Timed<()>) {
@@ -129,5 +129,8 @@ fn check(protocol: &'static dyn Protocol, timed: &Timed<()>) {
     if let Err(error) = protocol.codec().encode(message, &mut out) {
         panic!("{error}: {message:?}");
     }
-    assert_eq!(out.len() as u64, message.wire_len, "{message:?}");
+    // Where a message is made of several, there is more than one way to write it.
+    if protocol.server().is_none() {
+        assert_eq!(out.len() as u64, message.wire_len, "{message:?}");
+    }
 }

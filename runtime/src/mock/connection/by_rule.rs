@@ -21,7 +21,7 @@ impl Connection {
         let rules = mock.rules.clone();
         let command = match rules.mocking_of_connection(&view) {
             Some(Mocking { answer: Answer::Abort(Abort::Refused), decided, .. }) => (Command::Reset, decided),
-            Some(Mocking { answer: Answer::Passthrough, decided, .. }) if !protocol.framed() => {
+            Some(Mocking { answer: Answer::Passthrough, decided, .. }) if is_whole(protocol) => {
                 (Command::Forward { to: self.asked, first: Bytes::new() }, decided)
             }
             _ => return self.greet(mock, now_ns, out),
@@ -42,10 +42,17 @@ impl Connection {
         mocking: Mocking,
         out: &mut Out,
     ) {
-        let Request { message, bytes } = request;
+        let Request { message, bytes, .. } = request;
         let due = Due::At(now_ns + mocking.delay_ns);
         match mocking.answer {
             Answer::Recorded => {}
+            Answer::Respond(fields) if self.server.is_some() => {
+                let made = make(protocol, &fields);
+                let said = made.and_then(|response| self.say_made(now_ns, &response, mocking.delay_ns));
+                if let Err(reason) = said {
+                    self.miss(mock, now_ns, protocol, Some((message, None)), Some(reason));
+                }
+            }
             Answer::Respond(fields) => match respond(protocol, &fields) {
                 Ok((response, bytes)) => {
                     if let Some(codec) = &mut self.codec {
@@ -63,6 +70,9 @@ impl Connection {
             }
             Answer::Abort(Abort::Reset | Abort::Refused) => {
                 self.waiting.push_back(Waiting { due, bytes: Bytes::new(), then: Then::Reset });
+            }
+            Answer::Passthrough if self.server.is_some() => {
+                self.cannot_pass(mock, now_ns, protocol, message);
             }
             Answer::Passthrough if protocol.framed() => {
                 let real = self.real.get_or_insert_with(|| Real::new(protocol));
@@ -95,9 +105,21 @@ impl Connection {
         if !protocol.framed() {
             return self.forward(mock, request.bytes.into(), out);
         }
+        if self.server.is_some() {
+            return self.cannot_pass(mock, now_ns, protocol, request.message);
+        }
         *mock.ledger.passed.entry(self.asked).or_default() += 1;
         let mocking = Mocking { answer: Answer::Passthrough, ..Mocking::default() };
         self.answer_by_rule(mock, now_ns, protocol, request, mocking, out);
+    }
+
+    /// Notes a call that should go to the real server and cannot: there it would stand outside of any session.
+    fn cannot_pass(&mut self, mock: &mut Mock, now_ns: u64, protocol: &'static dyn Protocol, request: Message) {
+        let name = &protocol.schema().protocol;
+        let reason = format!(
+            "a single call of {name} cannot be passed through; a rule on the connection's address alone passes all of it"
+        );
+        self.miss(mock, now_ns, protocol, Some((request, None)), Some(reason));
     }
 
     /// Joins the app with the real server from now on.
@@ -150,8 +172,19 @@ pub(super) fn note(mock: &mut Mock, decided: Option<&(ActionId, Origin)>) {
     }
 }
 
-/// Makes the response of `respond(...)`.
+/// Whether a connection is passed through as a whole or not at all.
+fn is_whole(protocol: &dyn Protocol) -> bool {
+    !protocol.framed() || protocol.server().is_some()
+}
+
+/// Makes the response of `respond(...)`, and its bytes.
 fn respond(protocol: &dyn Protocol, fields: &[(String, reel_lang::value::Value)]) -> Result<(Message, Bytes), String> {
+    let response = make(protocol, fields)?;
+    let bytes = wire_bytes(protocol, &response)?;
+    Ok((response, bytes))
+}
+
+fn make(protocol: &dyn Protocol, fields: &[(String, reel_lang::value::Value)]) -> Result<Message, String> {
     let schema = protocol.schema();
     let mut response = Message::new(schema, Side::Response);
     for (name, value) in fields {
@@ -160,6 +193,5 @@ fn respond(protocol: &dyn Protocol, fields: &[(String, reel_lang::value::Value)]
     }
     protocol.complete(&mut response);
     protocol.derive(&mut response);
-    let bytes = wire_bytes(protocol, &response)?;
-    Ok((response, bytes))
+    Ok(response)
 }

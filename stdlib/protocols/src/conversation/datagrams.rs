@@ -33,7 +33,7 @@ impl<T: Clone> Conversation<T> {
         let framed = codec.frame(side, data, Rest::Closed, *demand).and_then(|frame| match frame {
             Frame::Message { message, len } if len == data.len() => Ok(message),
             Frame::Message { len, .. } => Err(uneven(len, "bytes after the message")),
-            Frame::Incomplete => Err(uneven(data.len(), "a datagram that ends in the middle of a message")),
+            _ => Err(uneven(data.len(), "a datagram that ends in the middle of a message")),
         });
         let malformed = match framed {
             Ok(message) => {

@@ -108,6 +108,8 @@ pub struct Counters {
     pub messages: u64,
     /// Bytes that came in and are in no message.
     pub undecoded_bytes: u64,
+    /// Bytes that were understood and belong to no exchange.
+    pub passed_bytes: u64,
     pub holes: u64,
     /// Bytes that never came in.
     pub hole_bytes: u64,
@@ -119,10 +121,11 @@ pub struct Counters {
 impl Counters {
     /// Adds those of another conversation.
     pub fn add(&mut self, other: &Counters) {
-        let Counters { bytes, messages, undecoded_bytes, holes, hole_bytes, resyncs, malformed } = other;
+        let Counters { bytes, messages, undecoded_bytes, passed_bytes, holes, hole_bytes, resyncs, malformed } = other;
         self.bytes = self.bytes.saturating_add(*bytes);
         self.messages = self.messages.saturating_add(*messages);
         self.undecoded_bytes = self.undecoded_bytes.saturating_add(*undecoded_bytes);
+        self.passed_bytes = self.passed_bytes.saturating_add(*passed_bytes);
         self.holes = self.holes.saturating_add(*holes);
         self.hole_bytes = self.hole_bytes.saturating_add(*hole_bytes);
         self.resyncs = self.resyncs.saturating_add(*resyncs);

@@ -40,12 +40,15 @@ pub(super) struct Stream<T> {
     /// The position of the first byte that has not been taken, counted from the first byte of the direction.
     position: u64,
     marks: VecDeque<Mark<T>>,
+    /// Where an unfinished message began of which the codec has taken in a part, and how much of it that is.
+    part: Option<Mark<T>>,
+    part_len: usize,
 }
 
 impl<T> Default for Stream<T> {
     fn default() -> Self {
         let (state, data, marks) = (State::default(), Vec::new(), VecDeque::new());
-        Stream { state, closed: false, data, taken: 0, position: 0, marks }
+        Stream { state, closed: false, data, taken: 0, position: 0, marks, part: None, part_len: 0 }
     }
 }
 
@@ -56,6 +59,20 @@ impl<T: Clone> Stream<T> {
 
     pub(super) fn len(&self) -> usize {
         self.data().len()
+    }
+
+    /// The same, with the part of an unfinished message that the codec keeps.
+    pub(super) fn kept_len(&self) -> usize {
+        self.len().saturating_add(self.part_len)
+    }
+
+    /// Takes a part of an unfinished message.
+    pub(super) fn part(&mut self, len: usize) {
+        if self.part.is_none() {
+            self.part = self.marks.front().cloned();
+        }
+        self.part_len = self.part_len.saturating_add(len);
+        self.skip(len);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,9 +92,11 @@ impl<T: Clone> Stream<T> {
 
     /// Takes a message's bytes off the front, and says when they were seen.
     pub(super) fn take(&mut self, len: usize, message: Message) -> Option<Timed<T>> {
-        let first = self.marks.front()?.clone();
+        let here = self.marks.front()?.clone();
+        let first = self.part.take().unwrap_or_else(|| here.clone());
+        self.part_len = 0;
         let last_byte = self.position.saturating_add(len as u64).saturating_sub(1);
-        let last_ns = self.marks.iter().find(|mark| mark.end > last_byte).map_or(first.time_ns, |mark| mark.time_ns);
+        let last_ns = self.marks.iter().find(|mark| mark.end > last_byte).map_or(here.time_ns, |mark| mark.time_ns);
         self.skip(len);
         Some(Timed { message, first_ns: first.time_ns, last_ns, tag: first.tag })
     }
@@ -115,11 +134,12 @@ impl<T: Clone> Stream<T> {
         }
     }
 
-    /// Drops all bytes, and says how many there were.
+    /// Drops all bytes and parts, and says how many there were.
     pub(super) fn discard(&mut self) -> usize {
         let len = self.len();
         self.skip(len);
-        len
+        self.part = None;
+        len.saturating_add(std::mem::take(&mut self.part_len))
     }
 
     /// The offsets at which segments begin that were seen at a time or later.

@@ -1,0 +1,191 @@
+//! PostgreSQL: the frontend/backend protocol 3.0 (PostgreSQL's documentation, chapter 55), both directions.
+//!
+//! Three layers. [`wire`] has the messages, byte exact. [`session`] makes of them what a program asked and what came of it, whichever
+//! way its driver sent it: the protocol is one whose exchanges are made of several messages a side, and some messages belong to none.
+//! [`types`] makes values of the bytes in rows and parameters. The same session plays the server in a replay, so that a call is
+//! known again. Decoding cannot go on after a hole: what a row means was said before it.
+
+mod fields;
+mod outcome;
+mod rows;
+mod session;
+mod sql;
+mod types;
+mod wire;
+mod write;
+
+use std::sync::LazyLock;
+
+use reel_lang::schema::{Schema, Side};
+use reel_lang::value::Value;
+
+use crate::reader::Reader;
+use crate::{Codec, Demand, Frame, Inference, Malformed, Message, Pairing, Protocol, Rest, Server, Unencodable};
+pub use session::PENDING_MAX;
+use session::{Heard, Session};
+use slots::{request, response};
+pub use wire::{MESSAGE_LEN_MAX, SHORT_LEN_MAX, STARTUP_LEN_MAX};
+
+/// Slot numbers of the schema.
+pub mod slots {
+    include!(concat!(env!("OUT_DIR"), "/postgres.rs"));
+}
+
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| crate::schema(include_str!("postgres/schema.rr")));
+
+/// The protocol `postgres`.
+#[derive(Debug)]
+pub struct Postgres;
+
+impl Protocol for Postgres {
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    /// A client begins with a length and a code that no other protocol has there.
+    fn infer(&self, side: Side, input: &[u8]) -> Inference {
+        if side == Side::Response {
+            return Inference::Unsure;
+        }
+        let mut reader = Reader::at(input, 0);
+        match (reader.be_u32(), reader.be_u32()) {
+            (Some(len), Some(code)) => {
+                let is_known = matches!(code, wire::code::CANCEL | wire::code::SSL | wire::code::GSS)
+                    || code >> 16 == wire::code::MAJOR && code & 0xffff < 100;
+                if is_known && (8..=STARTUP_LEN_MAX).contains(&len) { Inference::Yes } else { Inference::No }
+            }
+            _ if input.starts_with(&[0]) || input.is_empty() => Inference::Unsure,
+            _ => Inference::No,
+        }
+    }
+
+    fn codec(&self) -> Box<dyn Codec> {
+        Box::new(PostgresCodec::default())
+    }
+
+    fn server(&self) -> Option<Box<dyn Server>> {
+        Some(Box::new(session::Playing::default()))
+    }
+
+    fn derive(&self, message: &mut Message) {
+        derive(message);
+    }
+
+    /// Rows have columns; what failed may have had some that nobody saw.
+    fn describes(&self, response: &Message) -> bool {
+        let is_nil = |id| response.field(id).is_nil();
+        !is_nil(response::COLUMNS) || is_nil(response::ERROR) && is_nil(response::SKIPPED)
+    }
+
+    fn tags(&self) -> &'static [&'static str] {
+        &[types::BINARY, types::TEXT]
+    }
+}
+
+#[derive(Default)]
+struct PostgresCodec {
+    session: Session,
+}
+
+impl Codec for PostgresCodec {
+    fn frame(&mut self, side: Side, input: &[u8], _rest: Rest, demand: Demand) -> Result<Frame, Malformed> {
+        let (heard, len) = match side {
+            Side::Request => self.session.request(input)?,
+            Side::Response => {
+                let wants_rows = [response::ROWS, response::COPY, response::RESULTS].iter().any(|id| demand.wants(*id));
+                self.session.response(input, wants_rows)?
+            }
+        };
+        Ok(match heard {
+            Heard::Incomplete => Frame::Incomplete,
+            Heard::Skip => Frame::Skip { len },
+            Heard::Part => Frame::Part { len },
+            Heard::Message(message) | Heard::Before(message) => Frame::Message { message, len },
+            Heard::Leave => Frame::Leave { len },
+        })
+    }
+
+    fn find_boundary(&mut self, _side: Side, _input: &[u8]) -> Option<usize> {
+        None
+    }
+
+    fn pair(&mut self, message: &Message) -> Pairing {
+        self.session.pair(message)
+    }
+
+    fn encode(&self, message: &Message, out: &mut Vec<u8>) -> Result<(), Unencodable> {
+        let written = match message.side {
+            Side::Request => call(message, out),
+            Side::Response => answer(message, out),
+        };
+        written.map_err(|reason| Unencodable { field: message.side.name().to_owned(), reason })
+    }
+}
+
+/// Writes one of the ways in which a client may put a call: a message that holds all of it.
+fn call(message: &Message, out: &mut Vec<u8>) -> Result<(), String> {
+    let operation = message.field(request::OPERATION).as_bytes().unwrap_or_default();
+    let sql = message.field(request::SQL).as_bytes();
+    match operation {
+        b"startup" | b"cancel" | b"function" | b"describe" => {}
+        b"query" | b"prepare" | b"fetch" | b"copy" if sql.is_none() => return Err("`sql` must be a text".to_owned()),
+        b"query" | b"prepare" | b"fetch" => wire::Frontend::Query(sql.unwrap_or_default()).write(out),
+        b"copy" => {
+            let data = message.field(request::DATA).as_bytes().ok_or("`data` must be a text")?;
+            wire::Frontend::CopyData(data).write(out);
+        }
+        _ => {
+            return Err(
+                "`operation` is one of startup, query, prepare, fetch, describe, copy, function, cancel".to_owned()
+            );
+        }
+    }
+    fields::read_types(message.field(request::TYPES))?;
+    Ok(())
+}
+
+/// Writes an answer as to a simple query, or what is said unasked.
+fn answer(message: &Message, out: &mut Vec<u8>) -> Result<(), String> {
+    out.extend(session::unasked(message)?);
+    fields::read_types(message.field(response::PARAM_TYPES))?;
+    let codes = [types::Format::Text, types::Format::Binary].map(|format| [u16::from(format == types::Format::Binary)]);
+    let mut wrong = String::new();
+    // Values that have no text have a binary form.
+    for formats in &codes {
+        let mut written = Vec::new();
+        match write::outcome(message, write::Wanted { is_described: true, formats }, &mut written) {
+            Ok(()) => {
+                out.extend(written);
+                return Ok(());
+            }
+            Err(reason) => wrong = reason,
+        }
+    }
+    if has_mixed(message) { Ok(()) } else { Err(wrong) }
+}
+
+/// Whether rows hold values that were recorded in the binary format beside others: these have no one form for all.
+fn has_mixed(message: &Message) -> bool {
+    fn binary(value: &Value) -> bool {
+        match value {
+            Value::Tagged(types::BINARY, _) => true,
+            Value::Tagged(_, inner) => binary(inner),
+            Value::List(items) => items.iter().any(binary),
+            Value::Map(pairs) => pairs.iter().any(|(_, value)| binary(value)),
+            _ => false,
+        }
+    }
+    binary(message.field(response::ROWS)) || binary(message.field(response::RESULTS))
+}
+
+/// Fills in the fields that others give.
+fn derive(message: &mut Message) {
+    if message.side == Side::Response {
+        let code = message.field(response::ERROR).entry("code").cloned().unwrap_or_default();
+        message.put(response::SQLSTATE, code);
+    }
+}
+
+fn text(text: &'static str) -> Value {
+    Value::Str(bytes::Bytes::from_static(text.as_bytes()))
+}
