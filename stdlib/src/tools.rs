@@ -16,6 +16,8 @@ const TOOLS: &[Tool] = &[
     Tool { name: "httperr", text: include_str!("tools/httperr.rr") },
     Tool { name: "httpslow", text: include_str!("tools/httpslow.rr") },
     Tool { name: "httptop", text: include_str!("tools/httptop.rr") },
+    Tool { name: "pgslow", text: include_str!("tools/pgslow.rr") },
+    Tool { name: "pgtop", text: include_str!("tools/pgtop.rr") },
     Tool { name: "rediscmd", text: include_str!("tools/rediscmd.rr") },
     Tool { name: "redisslow", text: include_str!("tools/redisslow.rr") },
     Tool { name: "tcpconn", text: include_str!("tools/tcpconn.rr") },
