@@ -192,7 +192,7 @@ fn dnsslow_shows_lookups_that_took_longer_than_it_was_told() {
         let codec = || reel_protocols::by_name("dns").unwrap().datagram_codec().unwrap();
         let decoded = |side, bytes: &[u8]| match codec().frame(side, bytes, Rest::Closed, Demand::ALL).unwrap() {
             Frame::Message { message, .. } => Some(message),
-            Frame::Incomplete => None,
+            _ => None,
         };
         let call = Exchange {
             protocol: "dns".to_owned(),

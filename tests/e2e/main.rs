@@ -19,6 +19,7 @@ mod list;
 mod network;
 mod passthrough;
 mod pipes;
+mod postgres;
 mod recordings;
 mod report;
 mod runners;

@@ -4,5 +4,6 @@ pub mod app;
 pub mod bench;
 pub mod large;
 pub mod pcap;
+pub mod postgres;
 pub mod process;
 pub mod redis;

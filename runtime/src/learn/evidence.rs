@@ -91,6 +91,7 @@ impl Evidence {
                 (effects.missing.len(), "missing"),
                 (effects.misses.len(), "extra"),
                 (effects.repeated.len(), "repeated"),
+                (effects.disordered.len(), "out of its order"),
                 (effects.unmet.len() + outcome.unmet.len(), "against a `require`"),
             ];
             for (_, what) in counts.into_iter().filter(|(count, _)| *count > 0) {

@@ -6,6 +6,7 @@
 //! bytes are in a cache of limited size.
 
 mod end;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use reel_protocols::Protocol;
 
 pub use end::LeftOver;
 
+use self::order::Order;
 use super::cache::Cache;
 use super::calls::Calls;
 use super::entry::{Entry, Ruling};
@@ -44,6 +46,8 @@ pub struct Book {
     mine: HashSet<usize>,
     /// Whether a test is running.
     in_test: bool,
+    /// The order of its calls.
+    order: Order,
     /// Whether any call may answer, whichever test it belongs to.
     is_open: bool,
     /// The framed protocols spoken with a server, and whether any other was.
@@ -100,6 +104,8 @@ pub struct Taken {
     pub index: usize,
     /// Whether a rule, or that no test is running, let it answer otherwise than once, in recorded order.
     pub is_strange: bool,
+    /// A call that was made before this one, and after it when they were recorded.
+    pub overtook: Option<usize>,
 }
 
 impl Book {
@@ -115,6 +121,7 @@ impl Book {
             surveyed: HashSet::new(),
             mine: HashSet::new(),
             in_test: false,
+            order: Order::default(),
             is_open: false,
             spoken: HashMap::new(),
             runs: HashMap::new(),
@@ -183,9 +190,23 @@ impl Book {
         let calls = self.calls.clone();
         self.in_test = true;
         self.mine = calls.effects(test).iter().filter_map(|effect| self.position(effect.call)).collect();
+        self.order.clear();
         for effect in calls.effects(test) {
             if let Some(index) = self.position(effect.call) {
                 self.prepare(index);
+            }
+        }
+        self.put_in_order(test);
+    }
+
+    /// Finds out the order of a test's calls, where their protocols know of one.
+    fn put_in_order(&mut self, test: TestId) {
+        let calls = self.calls.clone();
+        for effect in calls.effects(test) {
+            let is_ordered = effect.call.protocol.protocol().has_order();
+            let Some(index) = self.position(effect.call).filter(|_| is_ordered) else { continue };
+            if let Some(entry) = self.entry(index) {
+                self.order.put(index, &entry, effect.attribution, calls.connection(effect.call));
             }
         }
     }
@@ -281,11 +302,15 @@ impl Book {
             Reuse::Once => self.account(index).is_used,
             _ => indices.get(turn).is_none_or(|next| !self.answer_alike(*next, index)),
         };
-        if reuse != Reuse::Once {
+        let mut overtook = None;
+        if reuse == Reuse::Once {
+            overtook = self.order.overtook(index);
+            self.order.make(index);
+        } else {
             *self.turns.entry(key).or_default() += 1;
         }
         self.mark_used(index);
-        Some(Taken { index, is_strange })
+        Some(Taken { index, is_strange, overtook })
     }
 
     /// Whether two calls have one answer.
@@ -381,7 +406,11 @@ impl Book {
                 (_, _, true) => 3,
             }
         };
-        indices.iter().copied().filter(|index| self.is_eligible(*index)).min_by_key(|index| rank(*index))
+        indices
+            .iter()
+            .copied()
+            .filter(|index| self.is_eligible(*index))
+            .min_by_key(|index| (rank(*index), self.order.overtook(*index).is_some()))
     }
 
     /// The calls whose opaque runs a server may be sent now.

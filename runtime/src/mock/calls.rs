@@ -1,7 +1,7 @@
 //! What a mock needs of a recording: what is known of every call, and a way to read one.
 
 use crate::recording::outline::SecretPlace;
-use crate::recording::{EffectOutline, Mock, MockOutline, Recording, TestId};
+use crate::recording::{CallId, EffectOutline, Mock, MockOutline, Owner, Recording, TestId};
 
 /// The recorded calls.
 pub trait Calls: Send + Sync {
@@ -16,6 +16,9 @@ pub trait Calls: Send + Sync {
 
     /// Where requests have redacted values; a place may come more than once.
     fn secrets(&self) -> &[SecretPlace];
+
+    /// The connection of a call, where that is known.
+    fn connection(&self, call: CallId) -> Option<u32>;
 
     /// Reads a call.
     ///
@@ -39,6 +42,10 @@ impl Calls for Recording {
 
     fn secrets(&self) -> &[SecretPlace] {
         &self.index().secrets
+    }
+
+    fn connection(&self, call: CallId) -> Option<u32> {
+        self.index().connection(Owner::Mock(call))
     }
 
     fn read(&self, outline: &MockOutline) -> Result<Mock, String> {

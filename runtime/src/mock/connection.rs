@@ -13,7 +13,7 @@ use reel_lang::schema::Side;
 use reel_protocols::{Codec, Demand, Frame, Inference, Message, Protocol, Rest, Server};
 
 use super::book::Taken;
-use super::effects::{Answered, Miss, UnmetCall};
+use super::effects::{Answered, Disordered, Miss, UnmetCall};
 use super::entry::{call_key, call_relaxations, operation_of};
 use super::opaque::{self, Run};
 use super::real::Real;
@@ -280,7 +280,7 @@ impl Connection {
             mock.ledger.answered += 1;
             return self.say(mock, now_ns, index, mocking.delay_ns, None);
         }
-        let Some((Taken { index, is_strange }, entry)) =
+        let Some((Taken { index, is_strange, overtook }, entry)) =
             taken.and_then(|taken| Some((taken, mock.book.entry(taken.index)?)))
         else {
             return match mock.on_miss {
@@ -293,6 +293,14 @@ impl Connection {
             Some(by) if is_strange => mock.ledger.usage.reuses(by, 1),
             None if is_strange => mock.ledger.usage.stands_apart(1),
             _ => {}
+        }
+        if let Some(other) = overtook.and_then(|other| mock.book.entry(other)) {
+            mock.effects.disordered.push(Disordered {
+                mock: entry.id.clone(),
+                title: entry.title.clone(),
+                overtook: other.id.clone(),
+                overtook_title: other.title.clone(),
+            });
         }
         let mut differences = Vec::new();
         if let Some(recorded) = &entry.exchange.request {

@@ -73,6 +73,16 @@ pub struct UnmetCall {
     pub unmet: Unmet,
 }
 
+/// A call that was made after one that it stood before when they were recorded, and that changes what it is answered, or the
+/// other way round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disordered {
+    pub mock: MockId,
+    pub title: String,
+    pub overtook: MockId,
+    pub overtook_title: String,
+}
+
 /// What the calls of a test came to.
 #[derive(Clone, Default)]
 pub struct Effects {
@@ -87,6 +97,7 @@ pub struct Effects {
     pub more_misses: u64,
     pub repeated: Vec<Repeated>,
     pub changed: Vec<Changed>,
+    pub disordered: Vec<Disordered>,
 }
 
 /// How many calls that were not recorded are kept of a test.
@@ -103,6 +114,7 @@ impl Effects {
             && self.more_misses == 0
             && self.repeated.is_empty()
             && self.changed.is_empty()
+            && self.disordered.is_empty()
             && self.unmet.is_empty()
             && self.answered.iter().all(|answered| answered.differences.is_empty())
     }

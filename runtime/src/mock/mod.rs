@@ -26,7 +26,7 @@ pub use alias::Aliases;
 pub use book::{Book, LeftOver, MAX_CACHED_LEN_BYTES};
 pub use calls::Calls;
 use connection::Connection;
-pub use effects::{Answered, Changed, Effects, Miss, Missing, Repeated, UnmetCall};
+pub use effects::{Answered, Changed, Disordered, Effects, Miss, Missing, Repeated, UnmetCall};
 pub use entry::Entry;
 
 use crate::matching::{Equality, Matcher, Usage};

@@ -468,3 +468,5 @@ fn an_answer_is_used_again_across_operations_where_a_rule_says_so() {
         assert_eq!(play(&mut mock, 1, &["open 6379", "redis GET a"]), expect, "{rule}");
     }
 }
+
+mod postgres;

@@ -223,6 +223,8 @@ impl fmt::Display for Owner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimingOutline {
     pub owner: Owner,
+    /// The exchange's connection.
+    pub connection: u32,
     pub place: Place,
 }
 

@@ -17,6 +17,7 @@ use super::{
     MockOutline, Place, Recording, Scope, Test, TestId, Writer,
 };
 use crate::mock::Calls;
+use crate::recording::{CallId, Owner};
 
 /// Decodes an exchange from its bytes.
 pub(crate) fn exchange(protocol: &str, direction: Direction, port: u16, request: &str, response: &str) -> Exchange {
@@ -101,6 +102,9 @@ impl Maker {
         for (at, mock) in (0..).zip(&self.mocks) {
             builder.mock(mock, Place::at(0, 1, at, "")).unwrap();
         }
+        for (id, at) in &self.timing {
+            builder.timed(Owner::of(id).unwrap(), at.connection, Place::at(0, 1, 0, ""));
+        }
         let index = builder.finish(Path::new("/nowhere")).unwrap();
         Arc::new(InMemory { index, mocks: self.mocks.clone(), reads: AtomicUsize::new(0) })
     }
@@ -142,6 +146,10 @@ impl Calls for InMemory {
 
     fn secrets(&self) -> &[SecretPlace] {
         &self.index.secrets
+    }
+
+    fn connection(&self, call: CallId) -> Option<u32> {
+        self.index.connection(Owner::Mock(call))
     }
 
     fn read(&self, outline: &MockOutline) -> Result<Mock, String> {

@@ -3,7 +3,7 @@
 use super::style::{Painter, Style};
 use super::value::difference;
 use crate::matching::ByRule;
-use crate::mock::{Effects, Miss, UnmetCall};
+use crate::mock::{Disordered, Effects, Miss, UnmetCall};
 use crate::recording::display_message;
 use crate::replay::{Reply, Run, TestOutcome};
 
@@ -88,6 +88,13 @@ pub(super) fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
     }
     for repeated in &effects.repeated {
         head(out, "repeated call", format!("  {}, once more than recorded: {}", repeated.mock, called(&repeated.miss)));
+    }
+    for Disordered { mock, title, overtook, overtook_title } in &effects.disordered {
+        head(
+            out,
+            "order of calls",
+            format!(" {mock} {title} was made after {overtook} {overtook_title}, and before it when recorded"),
+        );
     }
     for miss in &effects.misses {
         head(out, "extra call", format!("     {}", called(miss)));

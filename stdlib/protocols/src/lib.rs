@@ -166,6 +166,15 @@ pub struct Recorded<'a> {
     pub response: &'a Message,
 }
 
+/// What a call is to those before and after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Whether it may change what later calls are answered.
+    pub is_write: bool,
+    /// Whether it stands in no transaction that an earlier call has begun.
+    pub begins: bool,
+}
+
 /// What a server wants next.
 #[derive(Debug)]
 pub enum Step {
@@ -309,6 +318,16 @@ pub trait Protocol: Sync {
     /// A server for one client, of a protocol whose answers depend on how they were asked for. Its messages are made of several on the
     /// wire: `encode` then writes one of the forms that a message may have there.
     fn server(&self) -> Option<Box<dyn Server>> {
+        None
+    }
+
+    /// Whether [`Protocol::place`] ever says something.
+    fn has_order(&self) -> bool {
+        false
+    }
+
+    /// The place of a call among the others of its connection; none where calls may be made in any order.
+    fn place(&self, _request: &Message) -> Option<Place> {
         None
     }
 

@@ -20,7 +20,7 @@ use reel_lang::schema::{Schema, Side};
 use reel_lang::value::Value;
 
 use crate::reader::Reader;
-use crate::{Codec, Demand, Frame, Inference, Malformed, Message, Pairing, Protocol, Rest, Server, Unencodable};
+use crate::{Codec, Demand, Frame, Inference, Malformed, Message, Pairing, Place, Protocol, Rest, Server, Unencodable};
 pub use session::PENDING_MAX;
 use session::{Heard, Session};
 use slots::{request, response};
@@ -69,6 +69,19 @@ impl Protocol for Postgres {
 
     fn derive(&self, message: &mut Message) {
         derive(message);
+    }
+
+    fn has_order(&self) -> bool {
+        true
+    }
+
+    fn place(&self, request: &Message) -> Option<Place> {
+        let is_write = match request.field(request::OPERATION).as_bytes()? {
+            b"query" => sql::writes(request.field(request::SQL).as_bytes()?),
+            b"fetch" | b"copy" | b"function" => true,
+            _ => return None,
+        };
+        Some(Place { is_write, begins: request.field(request::STATE).as_bytes() == Some(b"idle") })
     }
 
     /// Rows have columns; what failed may have had some that nobody saw.

@@ -126,8 +126,8 @@ impl Builder {
     }
 
     /// Adds an entry of `timing.yaml`.
-    pub(crate) fn timed(&mut self, owner: Owner, place: Place) {
-        self.0.timing.push(TimingOutline { owner, place });
+    pub(crate) fn timed(&mut self, owner: Owner, connection: u32, place: Place) {
+        self.0.timing.push(TimingOutline { owner, connection, place });
     }
 
     /// Says when the recording began.
@@ -145,10 +145,10 @@ impl Builder {
                 self.started(Started { at_ns: document::read_start(value)?, file: place.file });
                 continue;
             }
-            document::read_circumstance(value)?;
+            let at = document::read_circumstance(value)?;
             // What belongs to nothing that is here says nothing.
             if let Some(owner) = key.as_str().and_then(Owner::of) {
-                self.timed(owner, place);
+                self.timed(owner, at.connection, place);
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ pub(super) use stamp::Hasher;
 pub use stamp::Stamped;
 
 use super::bodies::InFolder;
-use super::outline::{MockOutline, SecretPlace, Started, TestOutline, TimingOutline};
+use super::outline::{MockOutline, Owner, SecretPlace, Started, TestOutline, TimingOutline};
 use super::{Error, layout};
 
 /// Everything that is known of a recording's documents without reading them.
@@ -65,6 +65,12 @@ impl Present {
 }
 
 impl Index {
+    /// The connection of an exchange, as far as `timing.yaml` tells.
+    pub fn connection(&self, owner: Owner) -> Option<u32> {
+        let at = self.timing.binary_search_by(|timing| timing.owner.cmp(&owner)).ok()?;
+        self.timing.get(at).map(|timing| timing.connection)
+    }
+
     /// Gives the index of the recording at `dir`: what is kept there as far as it fits, the rest from the YAML files. `tell` is called
     /// once if that takes long.
     pub(super) fn open(dir: &Path, tell: &mut dyn FnMut()) -> Result<Self, Error> {

@@ -194,6 +194,25 @@ fn pass_dollar(reader: &mut Reader<'_>) {
     reader.take(len);
 }
 
+/// Whether a text may change what later statements are answered. A function that writes within a SELECT is not seen.
+pub(super) fn writes(sql: &[u8]) -> bool {
+    statements(sql).any(|statement| {
+        let words = words(statement);
+        match words.first().map_or("", String::as_str) {
+            "SELECT" | "SHOW" | "VALUES" | "TABLE" | "EXPLAIN" | "SET" | "RESET" | "BEGIN" | "START" => false,
+            "WITH" => ["INSERT", "UPDATE", "DELETE", "MERGE"].iter().any(|verb| holds(statement, verb)),
+            "COPY" => !holds(statement, "STDOUT"),
+            _ => true,
+        }
+    })
+}
+
+/// Whether a word stands somewhere in a statement.
+fn holds(statement: &[u8], word: &str) -> bool {
+    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    statement.split(|byte| !is_of_word(byte)).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +231,25 @@ mod tests {
         check("SELECT $a$;$$;$a$, x$y; SELECT 2", &["SELECT $a$;$$;$a$, x$y", "SELECT 2"]);
         check("-- a;\n /* ; /* ; */ ; */ SELECT 1 -- ;\n; ", &["SELECT 1 -- ;\n"]);
         check("SELECT 'open;", &["SELECT 'open;"]);
+    }
+
+    #[test]
+    fn what_writes_is_known_by_its_verb() {
+        for (sql, expect) in [
+            ("SELECT 1", false),
+            ("-- x\nselect deleted from t", false),
+            ("insert into t values (1)", true),
+            ("WITH a AS (DELETE FROM t RETURNING *) SELECT * FROM a", true),
+            ("WITH deleted AS (SELECT 1) SELECT * FROM deleted", false),
+            ("COPY t FROM STDIN", true),
+            ("COPY t TO STDOUT", false),
+            ("BEGIN", false),
+            ("COMMIT", true),
+            ("SELECT 1; UPDATE t SET a = 1", true),
+            ("", false),
+        ] {
+            assert_eq!(writes(sql.as_bytes()), expect, "{sql}");
+        }
     }
 
     #[test]
