@@ -174,6 +174,14 @@ pub struct MapDef {
     pub max_entries: u32,
 }
 
+impl MapDef {
+    /// Where a plain value lies in the bytes of an entry.
+    pub fn value_arg(&self) -> OutputArg {
+        let (ty, items) = (self.value.clone(), self.value_items.clone());
+        OutputArg { ty, offset: 0, len_bytes: self.value_len_bytes, items }
+    }
+}
+
 /// What a program prints.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {

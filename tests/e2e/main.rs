@@ -7,6 +7,7 @@
 
 mod alias;
 mod bad_input;
+mod beside;
 mod changes;
 mod clock;
 mod clock_replay;
@@ -24,6 +25,7 @@ mod recordings;
 mod report;
 mod runners;
 mod services;
+mod shared;
 mod shop;
 mod sources;
 mod support;

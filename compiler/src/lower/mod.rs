@@ -11,11 +11,12 @@ mod native;
 pub mod shape;
 mod sizes;
 mod tables;
+pub(crate) mod uses;
 pub(crate) mod walk;
 
 pub use kernel::{Attach, KernelModule, Options, Program, kernel};
 pub use native::{NativeAction, NativeClause, NativeModule, native, native_only};
-pub use tables::{EVENTS, START};
+pub use tables::{EVENTS, START, native_shard};
 
 pub(crate) use kernel::{Lower, Val, compare_op};
 

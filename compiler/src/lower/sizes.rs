@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 
-use reel_lang::hir::{self, ClauseId, Expr, ExprKind, MapId, Stmt, StmtKind, VarId};
+use reel_lang::hir::{self, ClauseId, Expr, ExprKind, Header, MapId, Stmt, StmtKind, VarId};
 use reel_lang::ty::Ty;
 
 use super::shape::Shape;
+use super::uses::Uses;
 use super::walk;
 use crate::builtins::{COMM_LEN_BYTES, text_argument_len, timestamp_len};
 
@@ -40,6 +41,52 @@ impl Shapes {
                 return shapes;
             }
         }
+    }
+
+    /// Finds the shapes of a program's kernel clauses, with room for what message clauses store in maps of theirs. Of a message's
+    /// text nobody knows the length beforehand, so as a value it has `max_strlen`, as what `str()` reads; a key has the room that
+    /// kernel clauses and constants ask for, since a longer one is none that the kernel could look for.
+    pub(crate) fn infer_shared<'a>(
+        program: &'a hir::Program,
+        kernel: impl Iterator<Item = &'a hir::Clause> + Clone,
+        uses: &Uses,
+    ) -> Shapes {
+        let mut shapes = Shapes::infer(program, kernel.clone());
+        loop {
+            let mut grew = false;
+            for clause in program.clauses.iter().filter(|clause| !matches!(clause.header, Header::Kernel(_))) {
+                grew |= shapes.native_stores(clause, &clause.body, uses);
+            }
+            for clause in kernel.clone() {
+                grew |= shapes.clause(clause);
+            }
+            if !grew {
+                return shapes;
+            }
+        }
+    }
+
+    fn native_stores(&mut self, clause: &hir::Clause, stmts: &[Stmt], uses: &Uses) -> bool {
+        let mut grew = false;
+        for stmt in stmts {
+            match &stmt.kind {
+                StmtKind::MapSet { map, key, value } if uses.is_shared(*map) => {
+                    let old = self.value(*map);
+                    let new = old.join(&self.expr(clause.id, value));
+                    grew |= old != new;
+                    self.values.insert(*map, new);
+                    grew |= self.grow_keys_by(*map, key.iter().map(constant_shape));
+                }
+                StmtKind::MapAdd { map, key, .. } | StmtKind::MapAggregate { map, key, .. } if uses.is_shared(*map) => {
+                    grew |= self.grow_keys_by(*map, key.iter().map(constant_shape));
+                }
+                _ => {}
+            }
+            for inner in walk::blocks(stmt) {
+                grew |= self.native_stores(clause, inner, uses);
+            }
+        }
+        grew
     }
 
     pub(crate) fn var(&self, clause: ClauseId, var: VarId, ty: &Ty) -> Shape {
@@ -151,16 +198,28 @@ impl Shapes {
 
     fn grow_keys(&mut self, clause: ClauseId, map: MapId, key: &[Expr]) -> bool {
         let parts: Vec<Shape> = key.iter().map(|part| self.expr(clause, part)).collect();
+        self.grow_keys_by(map, parts.into_iter())
+    }
+
+    fn grow_keys_by(&mut self, map: MapId, parts: impl Iterator<Item = Shape>) -> bool {
         let Some(old) = self.keys.get_mut(&map) else {
             return false;
         };
         let mut grew = false;
-        for (old, part) in old.iter_mut().zip(&parts) {
-            let new = old.join(part);
+        for (old, part) in old.iter_mut().zip(parts) {
+            let new = old.join(&part);
             grew |= new != *old;
             *old = new;
         }
         grew
+    }
+}
+
+/// The shape that a constant has, or the smallest that a value of its type can have.
+fn constant_shape(part: &Expr) -> Shape {
+    match &part.kind {
+        ExprKind::Str(text) => Shape::Text(text.len() as u32 + 1),
+        _ => Shape::of(&part.ty),
     }
 }
 

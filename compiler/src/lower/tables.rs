@@ -78,6 +78,18 @@ impl Tables {
         index
     }
 
+    /// The map in which message clauses keep their shard of an aggregation.
+    pub(crate) fn native_shard(&mut self, map: u32) -> u32 {
+        let Some(mut def) = self.module.maps.get(map as usize).cloned() else { return map };
+        def.name = native_shard(&def.name);
+        let known = self.module.maps.iter().position(|known| known.name == def.name);
+        let index = known.unwrap_or_else(|| {
+            self.module.maps.push(MapDef { script: None, kind: MapKind::Hash, ..def });
+            self.module.maps.len() - 1
+        });
+        index as u32
+    }
+
     /// A map of reel's own.
     pub(crate) fn own_map(&mut self, name: &str) -> u32 {
         let known = self.module.maps.iter().position(|map| map.script.is_none() && map.name == name);
@@ -99,6 +111,12 @@ impl Tables {
         });
         (self.module.maps.len() - 1) as u32
     }
+}
+
+/// The name of the map in which message clauses keep their shard of an aggregation that kernel clauses read; no map of a script has a
+/// dot in its name.
+pub fn native_shard(map: &str) -> String {
+    format!("{map}.native")
 }
 
 /// The names that maps of reel's own have in an object.

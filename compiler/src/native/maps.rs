@@ -5,14 +5,19 @@
 //! Native code works on values: keys are equal as `equal` says, so `1` and `1.0` are one key. Aggregations lie as
 //! `crate::aggregate` says in both. Entries are kept in the order of their keys' canonical form, so a listing is
 //! deterministic.
+//!
+//! A map that kernel programs have too is joined to theirs by [`Maps::share`]; [`super::shared`] says what then lies where.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use reel_lang::ty::{Agg, IntTy, Ty};
 use reel_lang::value::Value;
 
+use super::layout::Odd;
 use super::number::{self, Exact};
 use super::scalar::wrap;
+use super::shared::{KernelEntry, Refusal, Shared};
 use super::view::View;
 use crate::aggregate::{AggState, AggValue};
 use crate::ir::{MapDef, MapKind};
@@ -29,6 +34,10 @@ struct Map {
     bytes: BTreeMap<Vec<u8>, Vec<u8>>,
     values: BTreeMap<Vec<u8>, (Vec<Value>, Cell)>,
     lost: u64,
+    /// How many updates had no form in the kernel.
+    unheld: u64,
+    /// The kernel's side, of a map that kernel programs have too.
+    shared: Option<Shared>,
 }
 
 /// What an entry of a value-keyed map holds.
@@ -59,13 +68,32 @@ impl Cell {
 impl Maps {
     /// Makes the maps of a module, empty.
     pub fn new(defs: &[MapDef]) -> Self {
-        let map = |def: &MapDef| Map { def: def.clone(), bytes: BTreeMap::new(), values: BTreeMap::new(), lost: 0 };
+        let map = |def: &MapDef| Map {
+            def: def.clone(),
+            bytes: BTreeMap::new(),
+            values: BTreeMap::new(),
+            lost: 0,
+            unheld: 0,
+            shared: None,
+        };
         Maps { maps: defs.iter().map(map).collect() }
+    }
+
+    /// Joins a map with the kernel's side of it.
+    pub fn share(&mut self, map: u32, kernel: Shared) {
+        if let Some(map) = self.map_mut(map) {
+            map.shared = Some(kernel);
+        }
     }
 
     /// How many updates a full map refused.
     pub fn lost(&self, map: u32) -> u64 {
         self.map(map).map_or(0, |map| map.lost)
+    }
+
+    /// How many updates had a key or a value without a form in the kernel, which shares the map.
+    pub fn unheld(&self, map: u32) -> u64 {
+        self.map(map).map_or(0, |map| map.unheld)
     }
 
     fn map(&self, map: u32) -> Option<&Map> {
@@ -81,6 +109,7 @@ impl Maps {
         if let Some(map) = self.map_mut(map) {
             map.bytes.clear();
             map.values.clear();
+            map.shared.iter().for_each(Shared::clear);
         }
     }
 
@@ -88,6 +117,7 @@ impl Maps {
     pub fn zero(&mut self, map: u32) {
         let Some(map) = self.map_mut(map) else { return };
         map.bytes.values_mut().for_each(|value| value.fill(0));
+        map.shared.iter().for_each(Shared::zero);
         for (_, cell) in map.values.values_mut() {
             *cell = match (&map.def.value, &cell) {
                 (Ty::Agg(agg), _) => Cell::Agg(AggState::new(*agg)),
@@ -192,22 +222,35 @@ impl Map {
     }
 }
 
-/// The face of values.
+/// The face of values. A shared map of plain values lies in the kernel; of a shared aggregation the native shard is here.
 impl Maps {
     /// The value of a key, nil where it is absent.
     pub fn get(&self, map: u32, key: &[Value]) -> Value {
-        let entry = self.map(map).and_then(|map| map.values.get(&canonical_key(key)));
-        entry.map_or(Value::Nil, |(_, cell)| cell.value())
+        let Some(map) = self.map(map) else { return Value::Nil };
+        let native = map.values.get(&canonical_key(key)).map(|(_, cell)| cell);
+        match &map.shared {
+            None => native.map_or(Value::Nil, Cell::value),
+            Some(shared) => match shared.agg() {
+                Some(agg) => merge(native, shared.state(agg, key)).map_or(Value::Nil, |cell| cell.value()),
+                None => shared.get(key),
+            },
+        }
     }
 
     /// Whether a key is there.
     pub fn has(&self, map: u32, key: &[Value]) -> bool {
-        self.map(map).is_some_and(|map| map.values.contains_key(&canonical_key(key)))
+        self.map(map).is_some_and(|map| {
+            map.values.contains_key(&canonical_key(key)) || map.shared.as_ref().is_some_and(|shared| shared.has(key))
+        })
     }
 
     /// Sets the value of a key.
     pub fn set(&mut self, map: u32, key: &[Value], value: Value) {
-        if let Some(cell) = self.map_mut(map).and_then(|map| map.cell(key, || Cell::Plain(Value::Nil))) {
+        let Some(map) = self.map_mut(map) else { return };
+        if let Some(shared) = &map.shared {
+            let done = shared.set(key, &value);
+            map.count(done);
+        } else if let Some(cell) = map.cell(key, || Cell::Plain(Value::Nil)) {
             *cell = Cell::Plain(value);
         }
     }
@@ -215,6 +258,10 @@ impl Maps {
     /// Adds to a number; an absent one counts from 0.
     pub fn add(&mut self, map: u32, key: &[Value], delta: i64) {
         let Some(map) = self.map_mut(map) else { return };
+        if let Some(shared) = &map.shared {
+            let done = shared.add(key, delta);
+            return map.count(done);
+        }
         let ty = map.def.value.clone();
         if let Some(cell) = map.cell(key, || Cell::Plain(number_of(&ty, 0))) {
             let old = match cell {
@@ -227,21 +274,75 @@ impl Maps {
 
     /// Removes a key, and says whether it was there.
     pub fn delete(&mut self, map: u32, key: &[Value]) -> bool {
-        self.map_mut(map).is_some_and(|map| map.values.remove(&canonical_key(key)).is_some())
+        self.map_mut(map).is_some_and(|map| {
+            let native = map.values.remove(&canonical_key(key)).is_some();
+            map.shared.as_ref().is_some_and(|shared| shared.delete(key)) || native
+        })
     }
 
     /// Folds a number into an aggregation.
     pub fn aggregate(&mut self, map: u32, key: &[Value], agg: Agg, number: Option<i64>) {
-        let cell = self.map_mut(map).and_then(|map| map.cell(key, || Cell::Agg(AggState::new(agg))));
-        if let Some(Cell::Agg(state)) = cell {
-            state.add(number.unwrap_or(1));
+        let (Some(map), number) = (self.map_mut(map), number.unwrap_or(1)) else { return };
+        let elsewhere = map.shared.as_ref().and_then(|shared| shared.fold(key, agg, number));
+        if let Some(done) = elsewhere {
+            map.count(done);
+        } else if let Some(Cell::Agg(state)) = map.cell(key, || Cell::Agg(AggState::new(agg))) {
+            state.add(number);
         }
     }
 
-    /// The entries of values, in the order of their keys' canonical form.
+    /// The entries of values that lie here, in the order of their keys' canonical form.
     pub fn entries(&self, map: u32) -> impl Iterator<Item = (&[Value], &Cell)> {
         let entries = self.map(map).into_iter().flat_map(|map| map.values.values());
         entries.map(|(key, cell)| (key.as_slice(), cell))
+    }
+
+    /// The entries of values, those of the kernel's side too: an aggregation is merged where both have counted.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn all_entries(&self, map: u32, odd: &dyn Odd) -> io::Result<Vec<(Vec<Value>, Cell)>> {
+        let Some(map) = self.map(map) else { return Ok(Vec::new()) };
+        let mut entries = map.values.clone();
+        let mut others = Vec::new();
+        let shared = map.shared.as_ref().map(|shared| shared.entries(odd)).transpose()?;
+        for KernelEntry { key, exact, cell } in shared.into_iter().flatten() {
+            let canonical = canonical_key(&exact);
+            // Whatever a text was before it was cut, it is not another's key, nor another cut one's.
+            if exact.contains(&Value::Nil) {
+                others.push((key, cell));
+                continue;
+            }
+            let cell = match (entries.get(&canonical), cell) {
+                (native, Cell::Agg(state)) => merge(native.map(|(_, cell)| cell), Some(state)),
+                (_, plain) => Some(plain),
+            };
+            entries.extend(cell.map(|cell| (canonical, (key, cell))));
+        }
+        Ok(entries.into_values().chain(others).collect())
+    }
+}
+
+/// Both shards of an aggregation in one.
+fn merge(native: Option<&Cell>, kernel: Option<AggState>) -> Option<Cell> {
+    match (native, kernel) {
+        (Some(Cell::Agg(native)), Some(mut all)) => {
+            all.merge(native);
+            Some(Cell::Agg(all))
+        }
+        (native, None) => native.cloned(),
+        (_, Some(kernel)) => Some(Cell::Agg(kernel)),
+    }
+}
+
+impl Map {
+    /// Counts an update that came to nothing.
+    fn count(&mut self, done: Result<(), Refusal>) {
+        match done {
+            Ok(()) => {}
+            Err(Refusal::Full) => self.lost += 1,
+            Err(Refusal::NoForm) => self.unheld += 1,
+        }
     }
 }
 

@@ -6,17 +6,19 @@
 //!
 //! - [`equal`], [`order`]: comparison of values; [`number`]: numbers by exact decimal value.
 //! - [`path`]: steps into a value. [`pattern`]: regular expressions and globs. [`function`]: functions by name.
-//! - [`maps`]: storage of maps. [`host`]: what the engine supplies, and the one entry point for host operations.
+//! - [`maps`]: storage of maps; [`shared`]: those that kernel programs have too; [`layout`]: values as bytes. [`host`]: what the engine supplies, and the one entry point for host operations.
 
 pub mod equal;
 pub mod function;
 pub mod host;
+pub mod layout;
 pub mod maps;
 pub mod number;
 pub mod path;
 pub mod pattern;
 pub mod route;
 pub mod scalar;
+pub mod shared;
 pub mod view;
 
 pub use host::Host;

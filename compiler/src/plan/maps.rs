@@ -1,12 +1,11 @@
 //! On which side each map lives.
 
-use std::collections::BTreeSet;
-
 use reel_lang::diagnostic::{Diagnostic, code};
-use reel_lang::hir::{self, Expr, ExprKind, Header, MapId, Stmt, StmtKind};
-use reel_lang::span::Span;
+use reel_lang::hir::{self, MapId};
+use reel_lang::ty::Ty;
 
-use crate::lower::walk;
+use crate::lower::uses::{Side, Uses};
+use crate::native::layout;
 
 /// Where a map lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,60 +35,52 @@ pub struct MapPlan {
     pub side: MapSide,
 }
 
-/// Plans the maps; one that is counted up in place from both sides is a fault.
-pub(super) fn maps(program: &hir::Program) -> (Vec<MapPlan>, Vec<Diagnostic>) {
-    let mut uses = [BTreeSet::new(), BTreeSet::new()];
-    let mut adds: [Vec<(MapId, Span)>; 2] = Default::default();
-    for clause in &program.clauses {
-        let side = usize::from(!matches!(clause.header, Header::Kernel(_)));
-        let mut note = |expr: &Expr| match &expr.kind {
-            ExprKind::MapGet { map, .. } | ExprKind::Map(map) => {
-                uses[side].insert(*map);
-            }
-            _ => {}
-        };
-        clause.predicate.iter().for_each(|predicate| walk::expr(predicate, &mut note));
-        walk::stmts(&clause.body, &mut note);
-        stored(&clause.body, &mut uses[side], &mut adds[side]);
-    }
-    let plans = program.maps.iter().map(|map| {
-        let side = match (uses[0].contains(&map.id), uses[1].contains(&map.id)) {
+/// Says where each map lives.
+pub(super) fn maps(program: &hir::Program) -> Vec<MapPlan> {
+    let uses = Uses::of(program);
+    let plan = |map: &hir::Map| {
+        let side = match (uses.kernel.maps.contains(&map.id), uses.native.maps.contains(&map.id)) {
             (true, true) => MapSide::Shared,
             (false, true) => MapSide::Native,
             _ => MapSide::Kernel,
         };
         MapPlan { map: map.id, name: map.name.clone(), side }
-    });
-    let faults = program.maps.iter().filter_map(|map| {
-        let at = |side: usize| adds[side].iter().find(|(id, _)| *id == map.id).map(|(_, span)| *span);
-        let (kernel, native) = (at(0)?, at(1)?);
-        let text = format!("{} is counted up from a kernel probe and from a message probe", map.name);
-        Some(Diagnostic::new(code::SHARED_WRITE, native, text).secondary(kernel, "and in the kernel here").hint(
-            format!("write `{} = count()` or `{} = sum(...)`, which are kept apart and merged", map.name, map.name),
-        ))
-    });
-    (plans.collect(), faults.collect())
+    };
+    program.maps.iter().map(plan).collect()
 }
 
-fn stored(stmts: &[Stmt], uses: &mut BTreeSet<MapId>, adds: &mut Vec<(MapId, Span)>) {
-    for stmt in stmts {
-        match &stmt.kind {
-            StmtKind::MapAdd { map, .. } => {
-                uses.insert(*map);
-                adds.push((*map, stmt.span));
-            }
-            StmtKind::MapSet { map, .. } | StmtKind::MapAggregate { map, .. } => {
-                uses.insert(*map);
-            }
-            _ => {}
+/// What cannot be shared as it is written: a map that both sides count up in place, or that holds what no kernel can.
+pub fn shared_faults(program: &hir::Program) -> Vec<Diagnostic> {
+    let uses = Uses::of(program);
+    let shared = program.maps.iter().filter(|map| uses.is_shared(map.id));
+    shared.filter_map(|map| counted_by_both(map, &uses).or_else(|| not_held(map))).collect()
+}
+
+fn counted_by_both(map: &hir::Map, uses: &Uses) -> Option<Diagnostic> {
+    let at = |side: &Side| side.adds.iter().find(|(id, _)| *id == map.id).map(|(_, span)| *span);
+    let (kernel, native) = (at(&uses.kernel)?, at(&uses.native)?);
+    let name = &map.name;
+    let text = format!("{name} is counted up from a kernel probe and from a message probe");
+    Some(
+        Diagnostic::new(code::SHARED_WRITE, native, text)
+            .secondary(kernel, "and in the kernel here")
+            .hint(format!("write `{name} = count()` or `{name} = sum(...)`, which are kept apart and merged")),
+    )
+}
+
+fn not_held(map: &hir::Map) -> Option<Diagnostic> {
+    let (what, ty) = match map.keys.iter().find(|ty| !layout::is_held(ty)) {
+        Some(key) => ("a key", key),
+        None if layout::is_held(&map.value) => return None,
+        None => ("a value", &map.value),
+    };
+    let name = &map.name;
+    let text = format!("{name} is shared with kernel probes, which cannot hold {what} of type {ty}");
+    let hint = match ty {
+        Ty::Any => {
+            "Make it an integer with `int(...)`, take a field that is text (a header, a query parameter), or keep a map for each side."
         }
-        for inner in walk::blocks(stmt) {
-            stored(inner, uses, adds);
-        }
-        walk::parts(stmt, &mut |expr| {
-            if let ExprKind::Block { body, .. } = &expr.kind {
-                stored(body, uses, adds);
-            }
-        });
-    }
+        _ => "Use integers, texts and tuples of them, or keep a map for each side.",
+    };
+    Some(Diagnostic::new(code::NOT_SHARED, map.span, text).label(format!("has {what} of type {ty}")).hint(hint))
 }

@@ -20,7 +20,7 @@ use reel_lang::span::Span;
 
 pub use filter::{Fact, Filter, Filters};
 pub use label::{Conjunct, Label};
-pub use maps::{MapPlan, MapSide};
+pub use maps::{MapPlan, MapSide, shared_faults};
 pub use text::text;
 
 /// Where a program runs.
@@ -46,10 +46,10 @@ pub struct ClausePlan {
 /// Plans a program.
 ///
 /// # Errors
-/// What cannot run as it is written: a map that is counted up from both sides.
+/// What cannot run as it is written: see [`shared_faults`].
 pub fn plan(program: &hir::Program, env: &dyn Environment) -> Result<Plan, Vec<Diagnostic>> {
     let clauses = program.clauses.iter().map(clause).collect();
-    let (maps, faults) = maps::maps(program);
+    let (maps, faults) = (maps::maps(program), shared_faults(program));
     let filters = filters(program, env);
     if faults.is_empty() { Ok(Plan { clauses, maps, filters }) } else { Err(faults) }
 }

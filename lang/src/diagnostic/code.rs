@@ -158,9 +158,9 @@ codes! {
     Error 701 NOT_IN_KERNEL: "A kernel probe asks for what a kernel program cannot do.";
     Error 702 NOT_NATIVE: "A message probe or rule asks for what only a kernel program can do.";
     Error 703 SHARED_WRITE: "A map is counted up from both a kernel probe and a message probe.";
-    Error 704 NOT_YET_SHARED: "A map that kernel and message clauses share is understood, and not run yet.";
     Error 705 NOT_IN_THE_PAST: "A running kernel is asked for, over a recording or a packet file.";
     Error 706 NOT_OF_SOURCE: "A field is asked for that the source of the messages cannot know.";
+    Error 707 NOT_SHARED: "A map that kernel probes and message probes share has keys or values that the kernel cannot hold.";
     Error 801 VERIFIER: "The kernel's verifier refuses the program.";
     Error 802 KERNEL_LIMIT: "The program asks for more than the kernel gives one.";
 }

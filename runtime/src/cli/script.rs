@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use reel_compiler::lower::NativeModule;
-use reel_compiler::{bpf, lower, plan};
+use reel_compiler::{bpf, plan};
 use reel_lang::check::Options;
 use reel_lang::diagnostic::{Diagnostic, Diagnostics};
 use reel_lang::hir::{self, Header};
@@ -118,7 +118,7 @@ impl Script {
     /// # Errors
     /// What cannot run natively.
     pub fn native(&self, program: &hir::Program) -> Result<NativeModule, Faults> {
-        lower::native(program).map_err(faults)
+        compile::native(program)
     }
 
     /// Which part runs where.
@@ -135,15 +135,8 @@ impl Script {
             Ok(typed) => typed,
             Err(Faults(found)) => return found,
         };
-        let (kernel, kernel_faults) = match self.kernel(&program) {
-            Ok(kernel) => (kernel, None),
-            Err(faults) => (None, Some(faults)),
-        };
-        let native = match &kernel {
-            Some(kernel) => compile::native(&program, kernel),
-            None => self.native(&program),
-        };
-        let stages = [kernel_faults, native.err(), self.plan(&program).err()];
+        // A map that cannot be shared is a fault of the kernel half: without one nothing is shared.
+        let stages = [self.kernel(&program).err(), self.native(&program).err()];
         for Faults(more) in stages.into_iter().flatten() {
             found.extend(more.iter().cloned());
         }

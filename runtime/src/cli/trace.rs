@@ -145,7 +145,7 @@ impl Ready<'_> {
         let Ready { args, sources, program, warnings } = self;
         let kernel = compile::kernel(&program, machine, &compile::kernel_options(), &bpf::Options::default())
             .map_err(|faults| faults.failure(sources))?;
-        let native = compile::native(&program, &kernel).map_err(|faults| faults.failure(sources))?;
+        let native = compile::native(&program).map_err(|faults| faults.failure(sources))?;
         let messages = Messages::compile(&program, native)?;
         if args.dry_run {
             return Ok(Exit::Passed);

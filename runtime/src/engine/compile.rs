@@ -4,13 +4,12 @@
 //! next one runs only where nothing is.
 
 use reel_compiler::bpf::{self, Object};
-use reel_compiler::ir::Module;
 use reel_compiler::lower::{self, KernelModule, NativeModule};
 use reel_compiler::plan::source::Facts;
 use reel_lang::ast;
 use reel_lang::check::{self, Checked, Options};
 use reel_lang::diagnostic::render::{self, Colour};
-use reel_lang::diagnostic::{Diagnostic, Diagnostics, code};
+use reel_lang::diagnostic::{Diagnostic, Diagnostics};
 use reel_lang::env::Environment;
 use reel_lang::hir;
 use reel_lang::parse;
@@ -72,13 +71,17 @@ pub struct Kernel {
 /// Compiles the kernel clauses of a program to an object for the running kernel.
 ///
 /// # Errors
-/// What cannot run in a kernel, or not in this one.
+/// What cannot run in a kernel, or not in this one, and maps that message clauses cannot share with it.
 pub fn kernel(
     program: &hir::Program,
     env: &dyn Environment,
     lower: &lower::Options,
     bpf: &bpf::Options,
 ) -> Result<Kernel, Faults> {
+    let shared = reel_compiler::plan::shared_faults(program);
+    if !shared.is_empty() {
+        return Err(faults(shared));
+    }
     let lowered = lower::kernel(program, env, lower).map_err(faults)?;
     let programs: Vec<bpf::Program> = lowered.programs.iter().enumerate().map(attach::section).collect();
     // Memory for a map's entries cannot be had in every context before Linux 6.1, so there all of it is taken beforehand.
@@ -92,19 +95,9 @@ pub fn kernel(
 /// Lowers the message clauses of a program.
 ///
 /// # Errors
-/// What cannot run natively, or a map that both halves use.
-pub fn native(program: &hir::Program, kernel: &Kernel) -> Result<NativeModule, Faults> {
-    let module = lower::native(program).map_err(faults)?;
-    let used = |module: &Module, id| module.maps.iter().any(|def| def.script == Some(id));
-    let is_shared = |map: &&hir::Map| used(&kernel.lowered.module, map.id) && used(&module.module, map.id);
-    let fault = |map: &hir::Map| {
-        let what = format!("`{}` is used by kernel clauses and by message clauses", map.name);
-        Diagnostic::new(code::NOT_YET_SHARED, map.span, what)
-            .label("not run yet")
-            .hint("Use one map on each side: this version does not share them yet.")
-    };
-    let shared: Vec<Diagnostic> = program.maps.iter().filter(is_shared).map(fault).collect();
-    if shared.is_empty() { Ok(module) } else { Err(faults(shared)) }
+/// What cannot run natively.
+pub fn native(program: &hir::Program) -> Result<NativeModule, Faults> {
+    lower::native(program).map_err(faults)
 }
 
 /// Finds out whether a program can run over a source of messages.

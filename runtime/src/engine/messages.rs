@@ -10,6 +10,7 @@ use reel_compiler::ir::{Inst, OutputId};
 use reel_compiler::jit::{Native, Record};
 use reel_compiler::lower::{NativeClause, NativeModule};
 use reel_compiler::native::maps::Cell as NativeCell;
+use reel_compiler::native::shared::Shared;
 use reel_compiler::native::{Host, Maps};
 use reel_lang::env::{AttachPoint, ProbeKind};
 use reel_lang::hir::{self, Event, Header, MapId, MessageProbe};
@@ -24,7 +25,7 @@ use super::clock::Clock;
 use super::occurrence::Occurrence;
 use super::screen::Store;
 use crate::exit::{Exit, Failure};
-use crate::output::decode::decode;
+use crate::output::decode::{AsShown, decode};
 use crate::output::map::{Cell, Entry};
 
 /// The message clauses of a program, compiled.
@@ -203,17 +204,47 @@ impl Messages {
         self.module.module.maps.iter().position(|def| def.script == Some(id)).map(|index| index as u32)
     }
 
-    /// The entries of a script's map; none where no message clause has it.
-    pub fn map(&self, id: MapId) -> Option<Vec<Entry>> {
-        let index = self.map_index(id)?;
-        let entry = |(key, cell): (&[Value], &NativeCell)| Entry {
-            key: key.to_vec(),
+    /// Whether a message clause has a map.
+    pub fn has_map(&self, id: MapId) -> bool {
+        self.map_index(id).is_some()
+    }
+
+    /// Joins a map that kernel clauses have too with the kernel's side of it.
+    pub fn share(&mut self, id: MapId, kernel: Shared) {
+        if let Some(index) = self.map_index(id) {
+            self.state.maps.share(index, kernel);
+        }
+    }
+
+    /// The entries of a script's map, those of the kernel's side too; none where no message clause has it.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn map(&self, id: MapId) -> io::Result<Option<Vec<Entry>>> {
+        let Some(index) = self.map_index(id) else { return Ok(None) };
+        let entry = |(key, cell): (Vec<Value>, NativeCell)| Entry {
+            key,
             cell: match cell {
-                NativeCell::Plain(value) => Cell::Value(value.clone()),
+                NativeCell::Plain(value) => Cell::Value(value),
                 NativeCell::Agg(state) => Cell::Agg(state.value()),
             },
         };
-        Some(self.state.maps.entries(index).map(entry).collect())
+        Ok(Some(self.state.maps.all_entries(index, &AsShown)?.into_iter().map(entry).collect()))
+    }
+
+    /// What maps could not take in, a sentence each, for people.
+    pub fn notes<'a>(&'a self, maps: &'a [hir::Map]) -> impl Iterator<Item = String> + 'a {
+        maps.iter().filter_map(|map| Some((&map.name, self.map_index(map.id)?))).flat_map(|(name, index)| {
+            let (full, unheld) = (self.state.maps.lost(index), self.state.maps.unheld(index));
+            let full = (full > 0).then(|| format!("{name} was full: {full} updates of new keys are missing"));
+            let unheld = (unheld > 0).then(|| {
+                format!(
+                    "{name} is shared with kernel probes: {unheld} updates had a key or a value that the kernel's side cannot hold (a \
+                     text that is too long, or nil), and are missing"
+                )
+            });
+            full.into_iter().chain(unheld)
+        })
     }
 
     /// Empties a map.
@@ -233,7 +264,7 @@ impl Messages {
 
 impl Store for Messages {
     fn entries(&self, id: MapId) -> io::Result<Option<Vec<Entry>>> {
-        Ok(self.map(id))
+        self.map(id)
     }
 
     fn clear(&mut self, id: MapId) -> io::Result<()> {

@@ -112,7 +112,8 @@ impl Run {
     pub fn go(&mut self, past: &mut dyn Past, stop: &mut dyn FnMut() -> bool) -> Result<Exit, Failure> {
         self.moments(When::Begin)?;
         let outcome = self.steps(past, stop);
-        for note in past.notes().into_iter().chain(self.timers.note()) {
+        let maps = self.messages.notes(self.screen.maps());
+        for note in past.notes().into_iter().chain(self.timers.note()).chain(maps) {
             eprintln!("reel: {note}");
         }
         let exit = self.finish()?;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use reel_compiler::native::shared::Shared;
 use reel_lang::diagnostic::Diagnostics;
 use reel_lang::hir::{self, MapId};
 use reel_lang::span::SourceMap;
@@ -141,7 +142,9 @@ struct Halves {
 
 impl Store for Halves {
     fn entries(&self, id: MapId) -> io::Result<Option<Vec<Entry>>> {
-        match (self.live.as_ref().and_then(|live| live.messages.map(id)), self.session.map(id)) {
+        // Of a map that both halves have, the native one knows the kernel's side too.
+        let native = self.live.as_ref().map(|live| live.messages.map(id)).transpose()?.flatten();
+        match (native, self.session.map(id)) {
             (Some(entries), _) => Ok(Some(entries)),
             (None, Some((def, kernel))) => maps::entries(def, kernel).map(Some),
             (None, None) => Ok(None),
@@ -164,8 +167,8 @@ impl Store for Halves {
 
     fn is_empty(&self, id: MapId) -> bool {
         let kernel = self.session.map(id).is_none_or(|(_, map)| map.keys().is_ok_and(|keys| keys.is_empty()));
-        let native = self.live.as_ref().and_then(|live| live.messages.map(id)).is_none_or(|entries| entries.is_empty());
-        kernel && native
+        let entries = self.live.as_ref().and_then(|live| live.messages.map(id).ok().flatten());
+        kernel && entries.is_none_or(|entries| entries.is_empty())
     }
 }
 
@@ -188,6 +191,7 @@ impl<'a> Run<'a> {
         let printer = Printer::new(shown.out, shown.errors, shown.format, Box::new(names));
         let screen = Screen::new(printer, program, sources, session.outputs(), native);
         session.begin(sources)?;
+        let messages = messages.map(|messages| joined(messages, &session, screen.maps()));
         let probes = session.attached() + messages.as_ref().map_or(0, Messages::count);
         let live = messages.map(listen).transpose()?;
         Ok(Run { halves: Halves { session, live }, screen, sources, probes })
@@ -303,7 +307,8 @@ impl<'a> Run<'a> {
     pub fn finish(&mut self) -> Result<Exit, Failure> {
         if let Some(live) = &mut self.halves.live {
             live.finish();
-            live.notes().into_iter().for_each(|note| eprintln!("reel: {note}"));
+            let notes = live.notes().into_iter().chain(live.messages.notes(self.screen.maps()));
+            notes.for_each(|note| eprintln!("reel: {note}"));
         }
         self.halves.session.detach();
         let asked = self.screen.exit.take();
@@ -314,6 +319,17 @@ impl<'a> Run<'a> {
         self.screen.finish(lost, &self.halves)?;
         Ok(asked.or(self.screen.exit).unwrap_or(Exit::Passed))
     }
+}
+
+/// Joins the maps that both halves have.
+fn joined(mut messages: Messages, session: &Session, maps: &[hir::Map]) -> Messages {
+    for id in maps.iter().map(|map| map.id) {
+        if let Some((def, map)) = session.map(id).filter(|_| messages.has_map(id)) {
+            let shard = session.native_shard(def).map(maps::InKernel::handle);
+            messages.share(id, Shared::new(def.clone(), maps::InKernel::handle(map), shard));
+        }
+    }
+    messages
 }
 
 fn is_readable(fd: &OwnedFd) -> bool {

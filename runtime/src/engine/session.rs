@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use reel_compiler::bpf::{LOST_EVENTS, diagnose};
 use reel_compiler::ir::{MapDef, Output};
-use reel_compiler::lower::{EVENTS, START};
+use reel_compiler::lower::{EVENTS, START, native_shard};
 use reel_lang::hir::MapId;
 use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
@@ -212,6 +212,11 @@ impl Session {
     pub fn map(&self, id: MapId) -> Option<(&MapDef, &Map)> {
         let def = self.kernel.lowered.module.maps.iter().find(|def| def.script == Some(id))?;
         self.loaded.map(&def.name).ok().map(|map| (def, map))
+    }
+
+    /// The map in which message clauses keep their shard of an aggregation, where kernel clauses read it.
+    pub fn native_shard(&self, def: &MapDef) -> Option<&Map> {
+        self.loaded.map(&native_shard(&def.name)).ok()
     }
 
     /// How many records had no room in the ring.

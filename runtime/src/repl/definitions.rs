@@ -77,7 +77,7 @@ impl Definitions {
         } else {
             let kernel = compile::kernel(&program, &machine, &compile::kernel_options(), &bpf::Options::default());
             let kernel = kernel.map_err(shown)?;
-            let native = compile::native(&program, &kernel).map_err(shown)?;
+            let native = compile::native(&program).map_err(shown)?;
             (Some(kernel), native)
         };
         let messages = Messages::compile(&program, native)?;

@@ -6,7 +6,7 @@ use reel_lang::ty::{Agg, IntTy, Ty};
 
 use super::{Lower, Val};
 use crate::aggregate;
-use crate::ir::{At, Inst, Reg, RegTy};
+use crate::ir::{At, BinaryOp, Inst, Reg, RegTy};
 use crate::lower::Lowered;
 use crate::lower::shape;
 
@@ -60,19 +60,45 @@ impl Lower<'_> {
         };
         let to = self.b.buf(shape::align(len, 8));
         let key = self.key(map, key, span)?;
-        let map = self.map(map);
-        let found = self.b.reg(RegTy::Bool);
-        self.b.push(Inst::MapGet { map, key, to, found: Some(found) }, span);
-        Ok(found)
+        let ask = |this: &mut Self, map| {
+            let found = this.b.reg(RegTy::Bool);
+            this.b.push(Inst::MapGet { map, key, to, found: Some(found) }, span);
+            found
+        };
+        Ok(self.in_shards(map, span, ask))
+    }
+
+    /// Does something to a map, and to the shard of message clauses where it lies in the kernel; the truth of either.
+    fn in_shards(&mut self, map: MapId, span: Span, mut each: impl FnMut(&mut Self, u32) -> Reg) -> Reg {
+        let (own, native) = (self.map(map), self.native_shard(map));
+        let found = each(self, own);
+        match native {
+            Some(native) => {
+                let other = each(self, native);
+                self.b.binary(BinaryOp::Or, found, other, span)
+            }
+            None => found,
+        }
+    }
+
+    /// The map that has the shard of message clauses, of an aggregation that both sides have.
+    pub(super) fn native_shard(&mut self, map: MapId) -> Option<u32> {
+        let known = self.cx.program.maps.iter().find(|known| known.id == map)?;
+        self.cx.uses.has_native_shard(known).then(|| {
+            let own = self.map(map);
+            self.tables.native_shard(own)
+        })
     }
 
     /// Removes an entry.
     pub(crate) fn map_delete(&mut self, map: MapId, key: &[Expr], span: Span) -> Lowered<Reg> {
         let key = self.key(map, key, span)?;
-        let map = self.map(map);
-        let found = self.b.reg(RegTy::Bool);
-        self.b.push(Inst::MapDelete { map, key, found: Some(found) }, span);
-        Ok(found)
+        let delete = |this: &mut Self, map| {
+            let found = this.b.reg(RegTy::Bool);
+            this.b.push(Inst::MapDelete { map, key, found: Some(found) }, span);
+            found
+        };
+        Ok(self.in_shards(map, span, delete))
     }
 
     pub(super) fn map_set(&mut self, map: MapId, key: &[Expr], value: &Expr, span: Span) -> Lowered<()> {

@@ -26,6 +26,7 @@ use reel_lang::span::Span;
 use super::build::Builder;
 use super::sizes::Shapes;
 use super::tables::Tables;
+use super::uses::Uses;
 use super::{Lowered, walk};
 use crate::ir::Module;
 
@@ -120,7 +121,8 @@ pub fn kernel(
     options: &Options,
 ) -> Result<KernelModule, Vec<Diagnostic>> {
     let clauses = || program.clauses.iter().filter(|clause| matches!(clause.header, Header::Kernel(_)));
-    let shapes = Shapes::infer(program, clauses());
+    let uses = Uses::of(program);
+    let shapes = Shapes::infer_shared(program, clauses(), &uses);
     let mut tables = Tables::default();
     let mut result = KernelModule::default();
     let mut faults = Vec::new();
@@ -129,7 +131,7 @@ pub fn kernel(
             continue;
         };
         for group in groups(clause, points, options) {
-            let context = Context { program, env, options, shapes: &shapes, clause, points: &group };
+            let context = Context { program, env, options, shapes: &shapes, uses: &uses, clause, points: &group };
             match one(context, &mut tables, &mut result) {
                 Ok(made) => result.programs.push(made),
                 Err(fault) => faults.push(*fault),
@@ -182,6 +184,7 @@ pub(crate) struct Context<'a> {
     pub(crate) env: &'a dyn Environment,
     pub(crate) options: &'a Options,
     pub(crate) shapes: &'a Shapes,
+    pub(crate) uses: &'a Uses,
     pub(crate) clause: &'a hir::Clause,
     /// The points that the program is for; at least one.
     pub(crate) points: &'a [AttachPoint],

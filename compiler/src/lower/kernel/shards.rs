@@ -2,14 +2,15 @@
 //!
 //! `bpf_map_lookup_percpu_elem` (5.19) gives a CPU's shard, or nothing behind the last CPU or where the key is absent. Other
 //! CPUs go on counting meanwhile, so the number is as exact as any that is read while it changes. The words of a shard are
-//! those of [`crate::aggregate`].
+//! those of [`crate::aggregate`]. Where message clauses count too, theirs is one shard more, in a map of its own.
 
 use reel_lang::hir::{Expr, MapId};
 use reel_lang::span::Span;
 use reel_lang::ty::{Agg, IntTy};
 
 use super::{Lower, Val};
-use crate::ir::{Arg, BinaryOp, CompareOp, Inst, Reg, RegTy};
+use crate::aggregate;
+use crate::ir::{Arg, At, BinaryOp, CompareOp, Inst, Reg, RegTy};
 use crate::lower::Lowered;
 
 /// BPF_FUNC_map_lookup_percpu_elem
@@ -27,6 +28,7 @@ impl Lower<'_> {
         };
         let ty = RegTy::Int(if signed { IntTy::I64 } else { IntTy::U64 });
         let key = self.key(map, key, span)?;
+        let native = self.native_shard(map);
         let map = self.map(map);
         let cpus = match self.cx.options.cpus {
             0 => SOME_CPUS,
@@ -45,24 +47,31 @@ impl Lower<'_> {
         let found = self.b.compare_const(CompareOp::Ne, shard, 0, span);
         self.b.branch(found, fold, end);
         self.b.at(fold);
-        self.fold_shard(agg, shard, ty, total, seen, span);
+        let word = |this: &mut Self, offset| {
+            let dst = this.b.reg(ty);
+            this.b.push(Inst::Follow { dst, base: shard, offset }, span);
+            dst
+        };
+        self.fold_shard(agg, &word, total, seen, span);
         let src = self.b.binary_const(BinaryOp::Add, cpu, 1, span);
         self.b.push(Inst::Copy { dst: cpu, src }, span);
         self.b.jump(again);
         self.b.at(end);
+        if let Some(native) = native {
+            let to = self.b.buf(aggregate::len_bytes(agg));
+            self.b.push(Inst::MapGet { map: native, key, to, found: None }, span);
+            // Zeroes where the key is absent, which is what an empty shard has.
+            let word = |this: &mut Self, offset| this.b.load(ty, At { offset: to.offset + offset, ..to }, span);
+            self.fold_shard(agg, &word, total, seen, span);
+        }
         Ok(Val::Reg(match agg {
             Agg::Avg { .. } => self.b.binary(BinaryOp::Div, total, seen, span),
             _ => total,
         }))
     }
 
-    /// Folds one shard into the total, and into how much was seen.
-    fn fold_shard(&mut self, agg: Agg, shard: Reg, ty: RegTy, total: Reg, seen: Reg, span: Span) {
-        let word = |this: &mut Self, offset| {
-            let dst = this.b.reg(ty);
-            this.b.push(Inst::Follow { dst, base: shard, offset }, span);
-            dst
-        };
+    /// Folds one shard, of which `word` gives the word at an offset, into the total and into how much was seen.
+    fn fold_shard(&mut self, agg: Agg, word: &dyn Fn(&mut Self, u32) -> Reg, total: Reg, seen: Reg, span: Span) {
         let add = |this: &mut Self, dst: Reg, more: Reg| {
             let src = this.b.binary(BinaryOp::Add, dst, more, span);
             this.b.push(Inst::Copy { dst, src }, span);
