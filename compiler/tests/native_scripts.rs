@@ -113,6 +113,9 @@ fn predicates_answer_as_the_language_says() {
         (r#"lower(method) == "get""#, true),
         ("status / 0 == 0", true),
         ("status % 0 == 503", true),
+        ("bswap((uint16)status) == 0xf701", true),
+        ("bswap(status) == 0xf701 << 48", true),
+        ("bswap((uint8)status) == 0xf7", true),
         ("(status >= 500 ? 1 : 2) == 1", true),
     ];
     for (predicate, wanted) in cases {

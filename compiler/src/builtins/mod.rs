@@ -6,7 +6,7 @@
 //! of the context or one read of a field.
 
 mod aggregate;
-mod bswap;
+pub(crate) mod bswap;
 mod cgroup;
 mod clock;
 mod comm;

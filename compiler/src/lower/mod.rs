@@ -18,6 +18,7 @@ pub use kernel::{Attach, KernelModule, Options, Program, kernel};
 pub use native::{NativeAction, NativeClause, NativeModule, native, native_only};
 pub use tables::{EVENTS, START, native_shard};
 
+pub(crate) use build::Builder;
 pub(crate) use kernel::{Lower, Val, compare_op};
 
 use reel_lang::diagnostic::Diagnostic;

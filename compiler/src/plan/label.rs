@@ -12,8 +12,6 @@ use crate::lower::walk;
 pub enum Label {
     /// A whole connection's fact: the kernel may drop what it excludes.
     Connection,
-    /// One message's fact that the kernel sees too: never drops anything.
-    Hint,
     /// Only reel itself can tell.
     Native,
     /// All of the clause is in the kernel.
@@ -25,7 +23,6 @@ impl Label {
     pub fn name(self) -> &'static str {
         match self {
             Label::Connection => "connection",
-            Label::Hint => "hint",
             Label::Native => "native",
             Label::Kernel => "kernel",
         }
@@ -60,11 +57,11 @@ pub(super) fn label(expr: &Expr) -> Conjunct {
     }
     match worst(expr) {
         Reason::Owner => conjunct(
-            Label::Hint,
+            Label::Native,
             "a connection can pass to another process or thread, so the kernel must not drop by it",
         ),
         Reason::Message => {
-            conjunct(Label::Hint, "is about one message, and a stream with a message cut out cannot be framed")
+            conjunct(Label::Native, "is about one message, and a stream with a message cut out cannot be framed")
         }
         Reason::Decoded => conjunct(Label::Native, "reads the decoded message"),
         Reason::Computed => conjunct(Label::Native, "is not a comparison of a connection's fact with a constant"),

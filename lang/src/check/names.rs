@@ -89,14 +89,21 @@ impl<'a> Checker<'a> {
 
     /// Reports a name that is known only on the other side.
     pub(super) fn wrong_place(&mut self, name: &str, span: Span) -> hir::Expr {
-        let (here, there) = if self.in_kernel() {
-            ("a kernel probe", "clauses on messages")
+        let (here, there, hint) = if self.in_kernel() {
+            (
+                "a kernel probe",
+                "clauses on messages",
+                "Ask for it in a clause on messages; a map can be shared with that.",
+            )
         } else {
-            ("a clause on messages", "kernel probes")
+            let hint =
+                "It is asked of a running kernel: keep it in a map in a kernel probe, which clauses on messages share.";
+            ("a clause on messages", "kernel probes", hint)
         };
         self.fault(
             Diagnostic::new(code::WRONG_PLACE, span, format!("`{name}` does not exist in {here}"))
-                .label(format!("exists in {there} only")),
+                .label(format!("exists in {there} only"))
+                .hint(hint),
         )
     }
 

@@ -8,7 +8,7 @@ use reel_lang::span::Span;
 use reel_lang::ty::{IntTy, Ty};
 
 use super::Lower;
-use crate::builtins;
+use crate::builtins::{self, bswap};
 use crate::ir::{self, HostOp, Inst, PathStep, Reg, RegTy, ValueTy};
 use crate::lower::Lowered;
 use crate::lower::kernel::{arithmetic_op, compare_op};
@@ -213,6 +213,12 @@ impl Lower<'_> {
             let op = if function == "delete" { HostOp::MapDelete(map) } else { HostOp::MapHas(map) };
             let src = self.ask(op, args, span);
             return Ok(self.number_value(src, ValueTy::Bool, span));
+        }
+        if let ("bswap", Some((number, bits))) = (function, bswap::operand(args)) {
+            let src = self.number(number)?;
+            let src = bswap::swapped(&mut self.b, src, bits, span);
+            let src = self.b.cast(src, RegTy::Int(number_ty(&expr.ty)), span);
+            return Ok(self.number_value(src, ValueTy::Int, span));
         }
         let args = self.values(args)?;
         Ok(self.host(HostOp::Call(function), args, span))
