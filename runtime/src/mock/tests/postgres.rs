@@ -64,8 +64,11 @@ fn call(
     }
 }
 
+/// The fields of a response.
+type Response = Vec<(&'static str, Value)>;
+
 /// What a SELECT of one number gives.
-fn number(number: i64) -> Vec<(&'static str, Value)> {
+fn number(number: i64) -> Response {
     let pair = |name: &str, value: &str| (Value::text(name), Value::text(value));
     let column = Value::Map(vec![pair("name", "n"), pair("type", "int4")]);
     vec![
@@ -75,12 +78,12 @@ fn number(number: i64) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn tag(tag: &str) -> Vec<(&'static str, Value)> {
+fn tag(tag: &str) -> Response {
     vec![("tag", Value::text(tag))]
 }
 
 /// Statements of one connection in order, each with the state that it is made in; the start-up goes before them.
-fn recorded(attribution: Attribution, calls: &[(&str, &str, Vec<(&str, Value)>)]) -> (Maker, TestId) {
+fn recorded(attribution: Attribution, calls: &[(&str, &str, Response)]) -> (Maker, TestId) {
     let mut maker = Maker::default();
     maker.mock(Scope::Startup, None, call("startup", None, None, &[]));
     let ids: Vec<_> = calls
