@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alias;
+mod attribution;
 mod bad_input;
 mod beside;
 mod changes;

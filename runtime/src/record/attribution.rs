@@ -1,22 +1,30 @@
 //! Which request caused which outgoing call.
 //!
-//! An answer is certain or it is a set of candidates; nothing is guessed. Two things make it certain:
+//! An answer is certain or it is a set of candidates; nothing is guessed. What makes it certain, in this order:
 //!
-//! - **thread**: the thread that made the call had read exactly one request that was still open. That is sound only where the
-//!   runtime keeps a request on its thread, so it counts for a process only if the whole recording bears it out: every response
-//!   was written by the thread that read the request, and no thread ever held two open requests (an event loop does; goroutines
-//!   move).
+//! - **thread** ([`threads`]): the thread that made the call had read exactly one request that was still open. That is sound only
+//!   where a request stays on its thread and the thread waits for each answer, which the whole recording must bear out.
+//! - **socket** ([`turns`]): every other request that was open is accounted for by the sockets: it was waiting for the answer of a
+//!   call, or was itself answered while this call was not. It does not matter which thread, queue, futex or pipe handed the request on. It is
+//!   sound where a request does one thing at a time, which the whole recording must bear out, too.
+//! - **trace** ([`trace`]): the call carries the trace id of exactly one request that was open.
 //! - **window**: exactly one request was open in the whole app when the call began.
 //!
-//! Otherwise every request that was open is a candidate. A call before the first request belongs to the start-up; one while no
-//! request was open belongs to the set as a whole.
+//! Otherwise the requests that were open are candidates, without those that the sockets rule out. Where a trace id contradicts a
+//! thread or a socket, both requests are. A call before the first request belongs to the start-up; one while no request was open belongs to
+//! the set as a whole.
 
-use std::collections::{HashMap, HashSet};
+mod distinct;
+mod threads;
+pub mod trace;
+mod turns;
 
 use reel_probes::event::Task;
 
+use trace::TraceIds;
+
 /// A request to the app, as far as attribution needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
     /// Read the request's first byte.
     pub reader: Task,
@@ -25,19 +33,39 @@ pub struct Incoming {
     pub began_ns: u64,
     /// When the response's last byte was written.
     pub ended_ns: u64,
+    pub trace: TraceIds,
 }
 
 /// A call of the app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     pub caller: Task,
+    /// Counts connections; absent for one that was refused.
+    pub connection: Option<u32>,
     pub began_ns: u64,
+    /// When and by which thread the answer's first byte was read; absent where none came.
+    pub answer: Option<(u64, Task)>,
+    pub trace: TraceIds,
+}
+
+impl Outgoing {
+    /// When the request that made the call could go on: a call without an answer holds nobody up.
+    fn until_ns(&self) -> u64 {
+        self.answer.map_or(self.began_ns, |(time_ns, _)| time_ns.max(self.began_ns))
+    }
+
+    /// Whether two calls were both without an answer at some moment.
+    fn overlaps(&self, other: &Outgoing) -> bool {
+        self.began_ns < other.until_ns() && other.began_ns < self.until_ns()
+    }
 }
 
 /// What makes an attribution certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Evidence {
     Thread,
+    Socket,
+    Trace,
     Window,
 }
 
@@ -53,105 +81,94 @@ pub enum Cause {
     Background,
 }
 
-/// Attributes each call. Requests must be in the order in which they began.
+/// Attributes each call. Both must be in the order in which they began.
 pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing]) -> Vec<Cause> {
-    let steady = steady_processes(incoming);
     let first_ns = incoming.first().map_or(u64::MAX, |request| request.began_ns);
-    let longest_ns = incoming.iter().map(|r| r.ended_ns.saturating_sub(r.began_ns)).max().unwrap_or(0);
-    outgoing
+    let open = open_requests(incoming, outgoing);
+    let by_thread = threads::owners(incoming, outgoing, &open);
+    let by_socket = turns::domains(incoming, outgoing, &open, &by_thread);
+    let by_trace: Vec<Option<usize>> =
+        outgoing.iter().zip(&open).map(|(call, open)| trace::owner(incoming, call, open)).collect();
+    // What the trace ids tell of some calls may settle others.
+    let known: Vec<Option<usize>> = by_thread
         .iter()
-        .map(|call| {
-            if call.began_ns < first_ns {
-                return Cause::StartUp;
-            }
-            let open = open_at(incoming, call.began_ns, longest_ns);
-            cause(incoming, &open, call, steady.contains(&call.caller.tgid))
+        .zip(&by_socket)
+        .zip(&by_trace)
+        .map(|((thread, domain), trace)| thread.or_else(|| only(domain.as_deref())).or(*trace))
+        .collect();
+    let settled = by_trace.iter().any(Option::is_some).then(|| turns::domains(incoming, outgoing, &open, &known));
+    let settled = settled.as_ref().unwrap_or(&by_socket);
+    (0..outgoing.len())
+        .map(|i| {
+            let found = Found {
+                open: &open[i],
+                thread: by_thread[i],
+                socket: only(by_socket[i].as_deref()),
+                trace: by_trace[i],
+                domain: settled[i].as_deref(),
+            };
+            if outgoing[i].began_ns < first_ns { Cause::StartUp } else { found.cause() }
         })
         .collect()
 }
 
-fn cause(incoming: &[Incoming], open: &[usize], call: &Outgoing, steady: bool) -> Cause {
-    let mine = || open.iter().copied().find(|&i| incoming[i].reader == call.caller);
-    match open {
-        [] => Cause::Background,
-        [only] => Cause::Certain(*only, Evidence::Window),
-        _ => match mine().filter(|_| steady) {
-            Some(request) => Cause::Certain(request, Evidence::Thread),
-            None => Cause::Candidates(open.to_vec()),
-        },
-    }
+/// What is known of one call.
+struct Found<'a> {
+    /// The requests that were open when it began.
+    open: &'a [usize],
+    thread: Option<usize>,
+    socket: Option<usize>,
+    trace: Option<usize>,
+    /// Whom the sockets leave, the trace ids of other calls considered.
+    domain: Option<&'a [usize]>,
 }
 
-/// The requests that were open at a time. None is open for longer than `longest_ns`, which bounds the search.
-fn open_at(incoming: &[Incoming], time_ns: u64, longest_ns: u64) -> Vec<usize> {
-    let from = incoming.partition_point(|request| request.began_ns < time_ns.saturating_sub(longest_ns));
-    let to = incoming.partition_point(|request| request.began_ns <= time_ns);
-    (from..to.max(from)).filter(|&i| incoming[i].ended_ns >= time_ns).collect()
-}
-
-/// The processes in which a request stays on its thread, as far as this recording shows.
-fn steady_processes(incoming: &[Incoming]) -> HashSet<u32> {
-    let mut steady: HashSet<u32> = incoming.iter().map(|request| request.reader.tgid).collect();
-    let mut busy_until: HashMap<Task, u64> = HashMap::new();
-    for request in incoming {
-        let until = busy_until.entry(request.reader).or_default();
-        let overlaps = *until > request.began_ns;
-        *until = (*until).max(request.ended_ns);
-        if overlaps || request.writer.is_some_and(|writer| writer != request.reader) {
-            steady.remove(&request.reader.tgid);
+impl Found<'_> {
+    fn cause(&self) -> Cause {
+        let is_alone = self.open.len() == 1;
+        let causal = match (self.thread, self.socket) {
+            (Some(request), _) => Some((request, Evidence::Thread)),
+            (None, Some(request)) if !is_alone => Some((request, Evidence::Socket)),
+            _ => None,
+        };
+        match (causal, self.trace, self.open) {
+            (_, _, []) => Cause::Background,
+            (Some((request, _)), Some(traced), _) if request != traced => {
+                Cause::Candidates(vec![request.min(traced), request.max(traced)])
+            }
+            (Some((request, evidence)), ..) => Cause::Certain(request, evidence),
+            (None, Some(traced), _) => Cause::Certain(traced, Evidence::Trace),
+            (None, None, [request]) => Cause::Certain(*request, Evidence::Window),
+            (None, None, open) => match self.domain {
+                Some([request]) => Cause::Certain(*request, Evidence::Socket),
+                Some(domain) if !domain.is_empty() => Cause::Candidates(domain.to_vec()),
+                _ => Cause::Candidates(open.to_vec()),
+            },
         }
     }
-    steady
+}
+
+fn only(domain: Option<&[usize]>) -> Option<usize> {
+    match domain {
+        Some([request]) => Some(*request),
+        _ => None,
+    }
+}
+
+/// For each call the requests that were open when it began, in their order.
+fn open_requests(incoming: &[Incoming], outgoing: &[Outgoing]) -> Vec<Vec<usize>> {
+    let mut open: Vec<usize> = Vec::new();
+    let mut next = 0;
+    let each = |call: &Outgoing| {
+        while incoming.get(next).is_some_and(|request| request.began_ns <= call.began_ns) {
+            open.push(next);
+            next += 1;
+        }
+        open.retain(|&i| incoming[i].ended_ns >= call.began_ns);
+        open.clone()
+    };
+    outgoing.iter().map(each).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn task(tid: u32) -> Task {
-        Task { tgid: 1, tid }
-    }
-
-    fn request(tid: u32, began_ns: u64, ended_ns: u64) -> Incoming {
-        Incoming { reader: task(tid), writer: Some(task(tid)), began_ns, ended_ns }
-    }
-
-    fn call(tid: u32, began_ns: u64) -> Outgoing {
-        Outgoing { caller: task(tid), began_ns }
-    }
-
-    #[test]
-    fn a_call_in_an_exclusive_window_is_certain_whatever_its_thread() {
-        let causes = attribute(&[request(1, 10, 20), request(1, 30, 40)], &[call(9, 15), call(9, 35)]);
-        assert_eq!(causes, [Cause::Certain(0, Evidence::Window), Cause::Certain(1, Evidence::Window)]);
-    }
-
-    #[test]
-    fn threads_that_keep_their_request_are_evidence() {
-        let causes = attribute(&[request(1, 10, 20), request(2, 11, 21)], &[call(2, 15), call(1, 16), call(3, 17)]);
-        assert_eq!(
-            causes,
-            [Cause::Certain(1, Evidence::Thread), Cause::Certain(0, Evidence::Thread), Cause::Candidates(vec![0, 1])]
-        );
-    }
-
-    #[test]
-    fn an_event_loop_gives_candidates() {
-        let causes = attribute(&[request(1, 10, 20), request(1, 11, 21)], &[call(1, 15)]);
-        assert_eq!(causes, [Cause::Candidates(vec![0, 1])]);
-    }
-
-    #[test]
-    fn one_response_from_another_thread_makes_threads_no_evidence() {
-        let moved = Incoming { writer: Some(task(7)), ..request(3, 50, 60) };
-        let causes = attribute(&[request(1, 10, 20), request(2, 11, 21), moved], &[call(2, 15)]);
-        assert_eq!(causes, [Cause::Candidates(vec![0, 1])]);
-    }
-
-    #[test]
-    fn calls_outside_of_requests_are_start_up_or_background() {
-        let causes = attribute(&[request(1, 10, 20)], &[call(1, 5), call(1, 25)]);
-        assert_eq!(causes, [Cause::StartUp, Cause::Background]);
-        assert_eq!(attribute(&[], &[call(1, 5)]), [Cause::StartUp]);
-    }
-}
+mod tests;

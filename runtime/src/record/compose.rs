@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use reel_lang::schema::Direction;
 use reel_protocols::Protocol;
 
+use super::attribution::trace::TraceIds;
 use super::attribution::{self, Cause, Evidence, Incoming, Outgoing};
 use super::collector::{Captured, Collected, Refusal, began_ns};
 use crate::capture::connections::{ConnId, Ends, Moment};
@@ -149,7 +150,15 @@ fn calls(exchanges: Vec<Captured>, refusals: Vec<Refusal>) -> Vec<Call> {
 impl Call {
     fn outgoing(&self) -> Outgoing {
         let moment = self.moment();
-        Outgoing { caller: moment.task, began_ns: moment.time_ns }
+        let (answer, trace) = match self {
+            Call::Exchange(captured) => {
+                let answer = captured.exchange.request.as_ref().and(captured.exchange.response.as_ref());
+                (answer.map(|answer| (answer.first_ns, answer.tag.task)), trace(captured))
+            }
+            Call::Refused(_) => (None, TraceIds::default()),
+        };
+        let connection = self.conn().map(|conn| conn.0);
+        Outgoing { caller: moment.task, connection, began_ns: moment.time_ns, answer, trace }
     }
 
     fn moment(&self) -> Moment {
@@ -238,15 +247,30 @@ fn request(captured: &Captured) -> Incoming {
         writer: captured.exchange.response.as_ref().map(|timed| timed.tag.task),
         began_ns: moment.time_ns,
         ended_ns: ended_ns.unwrap_or(u64::MAX),
+        trace: trace(captured),
     }
+}
+
+/// The trace ids that a request carries.
+fn trace(captured: &Captured) -> TraceIds {
+    let exchange = &captured.exchange;
+    exchange.request.as_ref().map_or_else(TraceIds::default, |timed| TraceIds::of(exchange.protocol, &timed.message))
 }
 
 fn owners(cause: &Cause) -> Vec<(usize, Attribution)> {
     match cause {
-        Cause::Certain(test, Evidence::Thread) => vec![(*test, Attribution::Thread)],
-        Cause::Certain(test, Evidence::Window) => vec![(*test, Attribution::Window)],
+        Cause::Certain(test, evidence) => vec![(*test, attribution(*evidence))],
         Cause::Candidates(tests) => tests.iter().map(|&test| (test, Attribution::Candidate)).collect(),
         Cause::StartUp | Cause::Background => Vec::new(),
+    }
+}
+
+fn attribution(evidence: Evidence) -> Attribution {
+    match evidence {
+        Evidence::Thread => Attribution::Thread,
+        Evidence::Socket => Attribution::Socket,
+        Evidence::Trace => Attribution::Trace,
+        Evidence::Window => Attribution::Window,
     }
 }
 

@@ -157,6 +157,11 @@ pub struct Mock {
 pub enum Attribution {
     /// The thread that made the call had read the request, and requests stay on their threads in this app.
     Thread,
+    /// Every other request that was open was waiting for an answer of its own, or was answered while this call was not, and requests do one
+    /// thing at a time in this app.
+    Socket,
+    /// The call carries the trace id of the request, and of no other that was open.
+    Trace,
     /// No other request was open when the call began.
     Window,
     /// It belongs to this test or to another one that lists it as well.
@@ -165,12 +170,15 @@ pub enum Attribution {
 
 impl Attribution {
     /// Every attribution.
-    pub const ALL: [Attribution; 3] = [Attribution::Thread, Attribution::Window, Attribution::Candidate];
+    pub const ALL: [Attribution; 5] =
+        [Attribution::Thread, Attribution::Socket, Attribution::Trace, Attribution::Window, Attribution::Candidate];
 
     /// The word in recordings.
     pub fn name(self) -> &'static str {
         match self {
             Attribution::Thread => "thread",
+            Attribution::Socket => "socket",
+            Attribution::Trace => "trace",
             Attribution::Window => "window",
             Attribution::Candidate => "candidate",
         }

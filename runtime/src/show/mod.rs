@@ -78,7 +78,9 @@ pub fn one(recording: &Recording, id: TestId) -> Result<Option<String>, Error> {
 /// How it is known that a call belongs to a test.
 fn why(recording: &Recording, effect: &EffectOutline) -> String {
     match effect.attribution {
-        Attribution::Thread => "by its thread".to_owned(),
+        Attribution::Thread => "its thread had read this request".to_owned(),
+        Attribution::Socket => "every other request waited for an answer of its own".to_owned(),
+        Attribution::Trace => "it carries this request's trace id".to_owned(),
         Attribution::Window => "no other request was open".to_owned(),
         Attribution::Candidate => {
             let others = recording.tests().iter().filter(|test| test.effects.iter().any(|e| e.call == effect.call));

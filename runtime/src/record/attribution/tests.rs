@@ -1,0 +1,249 @@
+//! Attribution as transcripts: each step is a moment, in which a thread reads or writes.
+
+use super::*;
+
+/// A moment of a transcript: `A<1` thread 1 reads request A, `A>1` it writes the response; `x>1` it makes call x, `x<1` it reads the
+/// answer. `x@7>1` makes it on connection 7; each call else has a connection of its own. A letter may carry a trace id: `A#id<1`.
+fn check(steps: &str, expect: &str) {
+    let (mut incoming, mut outgoing) = (Vec::<(String, Incoming)>::new(), Vec::<(String, Outgoing)>::new());
+    for (moment, step) in steps.split_whitespace().enumerate() {
+        let time_ns = 10 * (moment as u64 + 1);
+        let at = step.find(['<', '>']).unwrap();
+        let (what, thread) = (&step[..at], step[at + 1..].parse().unwrap());
+        let task = Task { tgid: 1, tid: thread };
+        let (what, id) = what.split_once('#').unwrap_or((what, ""));
+        let (name, connection) = what.split_once('@').unwrap_or((what, ""));
+        let traced = format!("0123456789abcdef{id}");
+        let headers = (!id.is_empty()).then_some(("x-request-id", traced.as_bytes()));
+        let trace = TraceIds::in_headers(headers.into_iter());
+        let reads = step.as_bytes()[at] == b'<';
+        match (name.chars().all(char::is_uppercase), reads) {
+            (true, true) => {
+                let request = Incoming { reader: task, writer: None, began_ns: time_ns, ended_ns: u64::MAX, trace };
+                incoming.push((name.to_owned(), request));
+            }
+            (true, false) => {
+                let (_, request) = incoming.iter_mut().find(|(known, _)| known == name).unwrap();
+                (request.writer, request.ended_ns) = (Some(task), time_ns);
+            }
+            (false, false) => {
+                let connection = connection.parse().unwrap_or(100 + outgoing.len() as u32);
+                let call =
+                    Outgoing { caller: task, connection: Some(connection), began_ns: time_ns, answer: None, trace };
+                outgoing.push((name.to_owned(), call));
+            }
+            (false, true) => {
+                let (_, call) = outgoing.iter_mut().find(|(known, _)| known == name).unwrap();
+                call.answer = Some((time_ns, task));
+            }
+        }
+    }
+    let requests: Vec<Incoming> = incoming.iter().map(|(_, request)| request.clone()).collect();
+    let calls: Vec<Outgoing> = outgoing.iter().map(|(_, call)| call.clone()).collect();
+    let name = |&i: &usize| incoming[i].0.clone();
+    let shown: Vec<String> = attribute(&requests, &calls)
+        .into_iter()
+        .zip(&outgoing)
+        .map(|(cause, (call, _))| match cause {
+            Cause::Certain(request, evidence) => format!("{call}={}:{evidence:?}", name(&request)).to_lowercase(),
+            Cause::Candidates(requests) => {
+                format!("{call}={}", requests.iter().map(name).collect::<Vec<_>>().join("|")).to_lowercase()
+            }
+            Cause::StartUp => format!("{call}=start"),
+            Cause::Background => format!("{call}=background"),
+        })
+        .collect();
+    assert_eq!(shown.join(" "), expect, "{steps}");
+}
+
+#[test]
+fn a_call_beside_no_other_request_is_that_requests() {
+    check("A<1 x>1 x<1 A>1 B<1 y>2 y<2 B>1", "x=a:window y=b:window");
+}
+
+#[test]
+fn calls_outside_of_requests_are_start_up_or_background() {
+    check("x>1 x<1 A<1 A>1 y>1 y<1", "x=start y=background");
+    check("x>1", "x=start");
+}
+
+#[test]
+fn threads_that_keep_their_request_are_evidence() {
+    check("A<1 B<2 x>2 y>1 x<2 y<1 B>2 A>1", "x=b:thread y=a:thread");
+}
+
+#[test]
+fn a_response_from_another_thread_makes_threads_no_evidence() {
+    check("A<1 B<2 x>2 y>1 x<2 y<1 B>2 A>1 C<3 C>4", "x=a|b y=a|b");
+}
+
+#[test]
+fn an_answer_read_by_another_thread_makes_threads_no_evidence() {
+    check("A<1 B<2 x>2 y>1 x<3 y<1 B>2 A>1", "x=a|b y=a|b");
+}
+
+#[test]
+fn two_calls_at_once_of_one_thread_make_threads_no_evidence() {
+    check("A<1 B<2 x>2 y>2 x<2 y<2 B>2 A>1", "x=a|b y=a|b");
+    // A pipeline is no such thing.
+    check("A<1 B<2 x@7>2 y@7>2 x@7<2 y@7<2 B>2 A>1", "x=b:thread y=b:thread");
+}
+
+#[test]
+fn a_request_that_waits_for_an_answer_makes_no_other_call() {
+    // One thread, as an event loop; then one thread a step, as goroutines and hand-overs are.
+    check("A<1 x>1 B<1 y>1 x<1 y<1 A>1 B>1", "x=a:window y=b:socket");
+    check("A<1 x>2 B<3 y>4 x<5 y<6 A>7 B>8", "x=a:window y=b:socket");
+}
+
+#[test]
+fn turns_that_come_together_stay_open_until_one_is_answered_first() {
+    check("A<1 B<1 x>1 y>1 x<1 y<1 A>1 B>1", "x=a|b y=a|b");
+    // When A is answered y is without an answer, so y is B's, and x is not.
+    check("A<1 B<1 x>1 y>1 x<1 A>1 y<1 B>1", "x=a:socket y=b:socket");
+    // z was made while only the request of x could go on.
+    check("A<1 B<1 x>1 y>1 x<1 z>1 y<1 B>1 z<1 A>1", "x=a:socket y=b:socket z=a:socket");
+}
+
+#[test]
+fn a_service_that_makes_calls_beside_each_other_is_found_out() {
+    check("A<1 x>1 y>1 B<1 x<1 z>1 y<1 A>1 z<1 B>1", "x=a:window y=a:window z=a|b");
+}
+
+#[test]
+fn calls_at_once_on_one_connection_are_no_contradiction() {
+    check("A<1 x@7>1 y@7>1 x@7<1 y@7<1 A>1 B<1 C<1 B>1 z>1 z<1 C>1", "x=a:window y=a:window z=c:window");
+    check("A<1 x@7>1 B<1 y@7>1 x@7<1 y@7<1 z@7>1 A>1 z@7<1 B>1", "x=a:window y=b:socket z=b:socket");
+}
+
+#[test]
+fn a_trace_id_tells_where_nothing_else_does() {
+    check("A#a<1 B#b<1 x#b>1 y>1 x<1 y<1 A>1 B>1", "x=b:trace y=a:socket");
+    // Two open requests share an id.
+    check("A#a<1 B#a<1 x#a>1 y>1 x<1 y<1 A>1 B>1", "x=a|b y=a|b");
+}
+
+#[test]
+fn what_a_trace_id_contradicts_is_open() {
+    check("A#a<1 B#b<2 x#a>2 y>1 x<2 y<1 B>2 A>1", "x=a|b y=a:thread");
+}
+
+/// Services made up at random, whose truth is known.
+mod made_up {
+    use super::*;
+
+    /// What a made-up service does.
+    #[derive(Clone, Copy)]
+    struct Service {
+        clients: usize,
+        requests: usize,
+        /// Of 1,000 requests so many make two calls at once.
+        beside_per_1000: u64,
+        /// How long the one thread may be busy with other things before it takes a turn: what comes meanwhile is taken together.
+        batch_ns: u64,
+    }
+
+    /// A generator of numbers (xorshift64*), the same each time.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, end: u64) -> u64 {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % end
+        }
+    }
+
+    /// One thread runs everything in turns: what became ready is read first, then each goes on, in a random order.
+    fn run(service: Service, dice: &mut Dice) -> (Vec<Incoming>, Vec<Outgoing>, Vec<usize>) {
+        #[derive(Clone)]
+        struct Client {
+            ready_ns: u64,
+            request: Option<usize>,
+            calls: u64,
+            waits: Vec<usize>,
+        }
+        let task = Task { tgid: 1, tid: 1 };
+        let (mut incoming, mut outgoing, mut truth) = (Vec::new(), Vec::<Outgoing>::new(), Vec::new());
+        let idle = Client { ready_ns: 0, request: None, calls: 0, waits: Vec::new() };
+        let mut clients = vec![idle; service.clients];
+        clients.iter_mut().for_each(|client| client.ready_ns = 1 + dice.below(5_000_000));
+        let mut now_ns = 0u64;
+        while incoming.len() < service.requests || clients.iter().any(|client| client.request.is_some()) {
+            let next_ns = clients.iter().map(|client| client.ready_ns).min().unwrap_or(0);
+            now_ns = now_ns.max(next_ns) + dice.below(service.batch_ns);
+            let mut ready: Vec<usize> = (0..clients.len()).filter(|&c| clients[c].ready_ns <= now_ns).collect();
+            for &c in &ready {
+                now_ns += 1_000;
+                let client = &mut clients[c];
+                if client.request.is_none() {
+                    client.request = Some(incoming.len());
+                    let trace = TraceIds::default();
+                    let request = Incoming { reader: task, writer: None, began_ns: now_ns, ended_ns: u64::MAX, trace };
+                    incoming.push(request);
+                }
+                for call in client.waits.drain(..) {
+                    outgoing[call].answer = Some((now_ns, task));
+                }
+            }
+            while !ready.is_empty() {
+                now_ns += 1_000;
+                let c = ready.swap_remove(dice.below(ready.len() as u64) as usize);
+                let client = &mut clients[c];
+                let Some(request) = client.request else { continue };
+                if client.calls == 3 {
+                    (incoming[request].ended_ns, incoming[request].writer) = (now_ns, Some(task));
+                    (client.request, client.calls) = (None, 0);
+                    let is_over = incoming.len() >= service.requests;
+                    client.ready_ns = if is_over { u64::MAX } else { now_ns + 100_000 + dice.below(1_000_000) };
+                    continue;
+                }
+                let at_once = if dice.below(1000) < service.beside_per_1000 { 2 } else { 1 };
+                for _ in 0..at_once {
+                    now_ns += 1_000;
+                    client.waits.push(outgoing.len());
+                    truth.push(request);
+                    let (trace, connection) = (TraceIds::default(), Some(outgoing.len() as u32));
+                    outgoing.push(Outgoing { caller: task, connection, began_ns: now_ns, answer: None, trace });
+                }
+                client.calls += 1;
+                client.ready_ns = now_ns + 1_000_000 + dice.below(8_000_000);
+            }
+        }
+        (incoming, outgoing, truth)
+    }
+
+    /// Of 10,000 calls, how many are attributed wrongly or to candidates without the true one, and how many stay open.
+    fn measure(service: Service, seed: u64) -> (usize, usize, usize) {
+        let (incoming, outgoing, truth) = run(service, &mut Dice(seed));
+        let causes = attribute(&incoming, &outgoing);
+        let wrong = causes.iter().zip(&truth).filter(|(cause, truth)| match cause {
+            Cause::Certain(request, _) => request != *truth,
+            Cause::Candidates(requests) => !requests.contains(truth),
+            Cause::StartUp | Cause::Background => true,
+        });
+        let open = causes.iter().filter(|cause| matches!(cause, Cause::Candidates(_)));
+        (wrong.count(), open.count(), causes.len())
+    }
+
+    #[test]
+    fn of_a_service_that_does_one_thing_at_a_time_nothing_is_wrong() {
+        for (clients, batch_ns) in [(2, 10_000), (4, 100_000), (16, 10_000), (16, 1_000_000), (64, 200_000)] {
+            let service = Service { clients, requests: 1_000, beside_per_1000: 0, batch_ns };
+            let (wrong, open, calls) = measure(service, 88_172_645_463_325_252);
+            println!("{clients} clients, turns of {batch_ns} ns: {wrong} wrong, {open} open of {calls}");
+            assert_eq!(wrong, 0);
+        }
+    }
+
+    #[test]
+    fn of_a_service_that_makes_calls_beside_each_other_less_than_one_in_a_thousand_is_wrong() {
+        for (clients, beside_per_1000) in [(2, 1), (4, 1), (4, 5), (16, 1), (16, 20), (64, 2), (64, 500), (16, 1000)] {
+            let service = Service { clients, requests: 3_400, beside_per_1000, batch_ns: 50_000 };
+            let (wrong, open, calls) = measure(service, 6_364_136_223_846_793_005);
+            println!("{clients} clients, {beside_per_1000} of 1000 beside: {wrong} wrong, {open} open of {calls}");
+            assert!(wrong * 1000 < calls, "{wrong} of {calls} are wrong");
+        }
+    }
+}
