@@ -51,3 +51,8 @@ fn goroutines_are_attributed() {
 fn calls_that_are_made_at_the_same_time_are_not_guessed() {
     nothing_is_wrong(Service::NodeBeside);
 }
+
+#[test]
+fn calls_that_are_made_at_the_same_time_are_attributed_by_their_trace_ids() {
+    nothing_is_wrong(Service::NodeTraced);
+}

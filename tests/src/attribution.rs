@@ -1,7 +1,8 @@
 //! How well calls are attributed to the requests that caused them: services that tag each call with the truth.
 //!
 //! Each request makes three calls, one after another. The dependency answers after a short time that varies, so that requests that
-//! run beside each other interleave. The tag is in the path of a call, at which attribution does not look.
+//! run beside each other interleave. The tag is in the path of a call, at which attribution does not look; but for one service, no
+//! header tells of it either.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -34,10 +35,12 @@ pub enum Service {
     Go,
     /// Makes two calls at the same time.
     NodeBeside,
+    /// Hands its clients' `X-Request-Id` on, too.
+    NodeTraced,
 }
 
 impl Service {
-    pub const ALL: [Service; 7] = [
+    pub const ALL: [Service; 8] = [
         Service::JavaThreads,
         Service::PythonThreads,
         Service::PythonPool,
@@ -45,6 +48,7 @@ impl Service {
         Service::Node,
         Service::Go,
         Service::NodeBeside,
+        Service::NodeTraced,
     ];
 
     pub fn name(self) -> &'static str {
@@ -56,6 +60,7 @@ impl Service {
             Service::Node => "Node",
             Service::Go => "Go",
             Service::NodeBeside => "Node, two calls at once",
+            Service::NodeTraced => "Node, two at once, traced",
         }
     }
 
@@ -64,7 +69,7 @@ impl Service {
         match self {
             Service::JavaThreads | Service::PythonThreads => Some(0.05),
             Service::Asyncio | Service::Node => Some(0.3),
-            Service::PythonPool | Service::Go | Service::NodeBeside => None,
+            Service::PythonPool | Service::Go | Service::NodeBeside | Service::NodeTraced => None,
         }
     }
 
@@ -73,7 +78,7 @@ impl Service {
         match self {
             Service::JavaThreads => "java".into(),
             Service::PythonThreads | Service::PythonPool | Service::Asyncio => "python3".into(),
-            Service::Node | Service::NodeBeside => "node".into(),
+            Service::Node | Service::NodeBeside | Service::NodeTraced => "node".into(),
             Service::Go => test_env().join("go-routines"),
         }
     }
@@ -87,7 +92,7 @@ impl Service {
             Service::PythonThreads => "threads.py",
             Service::PythonPool => "pool.py",
             Service::Asyncio => "loop.py",
-            Service::Node | Service::NodeBeside => "loop.js",
+            Service::Node | Service::NodeBeside | Service::NodeTraced => "loop.js",
             Service::Go => return vec![self.program().into()],
         };
         vec![self.program().into(), root().join("tests/apps/attribution").join(source).into()]
@@ -137,14 +142,14 @@ pub fn measure(reel: &Path, service: Service, clients: usize, calls: usize) -> R
     let mut command = Command::new(reel);
     command.args(["record", "--listen-timeout", "120", "-o"]).arg(&recording).arg("--").args(service.command());
     command.env("PORT", port.to_string()).env("DEPENDENCY", dependency.to_string());
-    if service == Service::NodeBeside {
+    if matches!(service, Service::NodeBeside | Service::NodeTraced) {
         command.env("BESIDE", "1");
     }
     let complaints = std::fs::File::create(folder.path().join("stderr"))?;
     let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaints))?;
     running.wait_listening(port)?;
     let requests = calls.div_ceil(CALLS_EACH * clients);
-    let driven = drive(port, clients, requests);
+    let driven = drive(service, port, clients, requests);
     let pid = rustix::process::Pid::from_child(&running.0);
     rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
     let status = running.0.wait()?;
@@ -188,13 +193,19 @@ fn tally(dir: &Path) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Sends requests from so many clients at once, each one after the other.
-fn drive(port: u16, clients: usize, requests: usize) -> Result<()> {
+/// Sends requests from so many clients at once, each one after the other; with ids in their headers where the service is to hand them on.
+fn drive(service: Service, port: u16, clients: usize, requests: usize) -> Result<()> {
     let client = |client: usize| -> Result<()> {
         let mut connection = BufReader::new(TcpStream::connect(("127.0.0.1", port))?);
         connection.get_ref().set_nodelay(true)?;
         for number in 0..requests {
-            write!(connection.get_mut(), "GET /work/{client}-{number} HTTP/1.1\r\nHost: service.test\r\n\r\n")?;
+            let trace = if service == Service::NodeTraced {
+                format!("X-Request-Id: trace-{client}-{number}\r\n")
+            } else {
+                String::new()
+            };
+            let request = format!("GET /work/{client}-{number} HTTP/1.1\r\nHost: service.test\r\n{trace}\r\n");
+            connection.get_mut().write_all(request.as_bytes())?;
             let (first, length) = head(&mut connection)?;
             ensure!(first.contains(" 200 "), "the service answers {first}");
             connection.read_exact(&mut vec![0; length])?;

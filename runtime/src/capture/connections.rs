@@ -263,8 +263,9 @@ impl Connections {
             (TcpState::SynSent, TcpState::Established) => self.open(change, Direction::Out, moment, sink),
             (TcpState::SynRecv, TcpState::Established) => self.open(change, Direction::In, moment, sink),
             (TcpState::SynSent, TcpState::Close) => {
-                self.connecting.remove(&change.cookie);
-                sink.refused(ends(change, Direction::Out), moment);
+                // A refusal arrives in softirq, on whatever thread is there: the call is of the thread that connected.
+                let task = self.connecting.remove(&change.cookie).unwrap_or(change.task);
+                sink.refused(ends(change, Direction::Out), Moment { task, ..moment });
             }
             (_, TcpState::CloseWait) => self.peer_closed(change),
             (_, TcpState::FinWait1 | TcpState::LastAck) => self.sent_all(change, moment, sink),

@@ -26,8 +26,8 @@ impl Sink for Transcript {
         let first = first.map_or("nobody", Side::name);
         let _ = writeln!(self.0, "{} ended, {first} first", conn.0);
     }
-    fn refused(&mut self, ends: Ends, _: Moment) {
-        let _ = writeln!(self.0, "refused by {}", ends.server);
+    fn refused(&mut self, ends: Ends, moment: Moment) {
+        let _ = writeln!(self.0, "refused by {} to {}", ends.server, moment.task.tid);
     }
     fn closed(&mut self, conn: ConnId, side: Side, _: Moment) {
         let _ = writeln!(self.0, "{} {} closed", conn.0, side.name());
@@ -135,7 +135,14 @@ fn bytes_of_an_unknown_socket_are_counted() {
 
 #[test]
 fn a_refused_connection_is_told() {
-    check(&[state(1, TcpState::SynSent, TcpState::Close, 500, 0)], "refused by 127.0.0.1:40000\n", Losses::default());
+    let refusal = state(1, TcpState::SynSent, TcpState::Close, 500, 0);
+    check(std::slice::from_ref(&refusal), "refused by 127.0.0.1:40000 to 9\n", Losses::default());
+    // The thread that connected, not the one that the answer interrupted.
+    let connects = match state(1, TcpState::Close, TcpState::SynSent, 500, 0) {
+        Event::State(change) => Event::State(StateChange { task: Task { tgid: 1, tid: 5 }, ..change }),
+        other => other,
+    };
+    check(&[connects, refusal], "refused by 127.0.0.1:40000 to 5\n", Losses::default());
 }
 
 #[test]

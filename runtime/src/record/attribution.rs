@@ -171,4 +171,5 @@ fn open_requests(incoming: &[Incoming], outgoing: &[Outgoing]) -> Vec<Vec<usize>
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

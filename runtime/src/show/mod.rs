@@ -79,7 +79,7 @@ pub fn one(recording: &Recording, id: TestId) -> Result<Option<String>, Error> {
 fn why(recording: &Recording, effect: &EffectOutline) -> String {
     match effect.attribution {
         Attribution::Thread => "its thread had read this request".to_owned(),
-        Attribution::Socket => "every other request waited for an answer of its own".to_owned(),
+        Attribution::Socket => "by the sockets no other request can have made it".to_owned(),
         Attribution::Trace => "it carries this request's trace id".to_owned(),
         Attribution::Window => "no other request was open".to_owned(),
         Attribution::Candidate => {

@@ -47,6 +47,22 @@ Before the first test
 }
 
 #[test]
+fn how_a_call_was_attributed_is_told() {
+    for (attribution, expect) in [
+        (Attribution::Thread, "[its thread had read this request]"),
+        (Attribution::Socket, "[by the sockets no other request can have made it]"),
+        (Attribution::Trace, "[it carries this request's trace id]"),
+        (Attribution::Window, "[no other request was open]"),
+    ] {
+        let (temp, mut maker) = (tempfile::tempdir().unwrap(), Maker::default());
+        let call = maker.redis("GET k", "+OK\r\n");
+        let test = maker.test(attribution, &[&call]);
+        let text = one(&maker.write(&temp.path().join("r")), test).unwrap().unwrap();
+        assert!(text.contains(expect), "{expect} is not in {text}");
+    }
+}
+
+#[test]
 fn a_test_shows_its_calls_and_whose_they_are() {
     let expect = "0001  GET /1  tests/0001-get-1.yaml
 http at 127.0.0.1:8080

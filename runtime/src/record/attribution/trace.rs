@@ -80,8 +80,11 @@ pub fn owner(incoming: &[Incoming], call: &Outgoing, open: &[usize]) -> Option<u
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::recording::testing::exchange;
+    use reel_lang::schema::Direction;
 
     fn check(name: &str, value: &str, expect: &str) {
         let found = TraceIds::in_headers([(name, value.as_bytes())].into_iter());
@@ -99,6 +102,15 @@ mod tests {
         check("X-Amzn-Trace-Id", "Self=1-2-3;Root=1-67891233-abcdef01;Sampled=1", "1-67891233-abcdef01");
         check("uber-trace-id", &format!("{id}:1:0:1"), id);
         check("X-Request-ID", "0a1b2c3d-aaaa", "0a1b2c3d-aaaa");
+    }
+
+    #[test]
+    fn the_ids_of_a_message_are_in_its_header() {
+        let text = "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: 0a1b2c3d-aaaa\r\n\r\n";
+        let exchange = exchange("http", Direction::In, 8080, text, "HTTP/1.1 204 No Content\r\n\r\n");
+        let protocol = reel_protocols::by_name("http").unwrap();
+        let ids = TraceIds::of(protocol, &exchange.request.unwrap());
+        assert!(ids.0.contains(b"0a1b2c3d-aaaa".as_slice()), "{ids:?}");
     }
 
     #[test]
