@@ -9,12 +9,13 @@
 //! | [`lower`] | typed program to IR, for the kernel and for user space |
 //! | [`ir`] | the one intermediate representation, its text form and its verifier |
 //! | [`bpf`], [`jit`] | IR to an eBPF object, IR to machine code |
-//! | [`eval`] | the reference: IR, interpreted |
+//! | `eval` | the reference: IR, interpreted; only with the feature `reference`, which tests and benchmarks alone enable |
 //! | [`native`], [`aggregate`] | what operations on values and aggregations mean, on every side |
 
 pub mod aggregate;
 pub mod bpf;
 pub mod builtins;
+#[cfg(feature = "reference")]
 pub mod eval;
 pub mod ir;
 pub mod jit;

@@ -36,15 +36,20 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The dependencies of each package of the workspace, with whether tests alone have them.
-fn packages() -> BTreeMap<String, Vec<(String, bool)>> {
+/// What cargo says of the workspace.
+fn metadata() -> Vec<u8> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(root())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    output.stdout
+}
+
+/// The dependencies of each package of the workspace, with whether tests alone have them.
+fn packages() -> BTreeMap<String, Vec<(String, bool)>> {
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata()).unwrap();
     let dependency = |value: &serde_json::Value| (value["name"].as_str().unwrap().to_owned(), value["kind"] == "dev");
     let package = |value: &serde_json::Value| {
         let dependencies = value["dependencies"].as_array().unwrap().iter().map(dependency).collect();
@@ -76,6 +81,47 @@ fn heavy_dependencies_have_one_owner() {
                 assert!(!is_it || is_allowed, "{package} depends on {name}, which is {owner}'s");
             }
         }
+    }
+}
+
+/// The feature that puts the evaluator into the compiler.
+const EVALUATOR: &str = "reference";
+
+#[test]
+fn the_program_does_not_contain_the_evaluator() {
+    let text = metadata();
+    let metadata: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let mut enabled_by = BTreeSet::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        let defaults = package["features"]["default"].as_array();
+        assert!(defaults.is_none_or(|all| all.is_empty()), "{name} has default features: do they bring the evaluator?");
+        for dependency in package["dependencies"].as_array().unwrap() {
+            if dependency["features"].as_array().unwrap().iter().any(|feature| feature == EVALUATOR) {
+                assert_eq!(dependency["kind"], "dev", "{name} has the evaluator outside of its tests");
+                enabled_by.insert(name);
+            }
+        }
+    }
+    assert_eq!(enabled_by, ["reel", "reel-compiler"].into(), "whose tests use the evaluator");
+    // Cargo gives one build of a crate to all that is built with it, so the sources are looked at, too.
+    let root = root();
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let uses = |file: &&PathBuf| {
+        let text = std::fs::read_to_string(file).unwrap();
+        let is_use = |line: &str| names(line, "reel_compiler::eval") || names(line, "crate::eval");
+        text.lines().any(is_use)
+    };
+    let used: Vec<String> = files
+        .iter()
+        .filter(uses)
+        .map(|file| file.strip_prefix(&root).unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert!(used.len() > 3, "the search finds nothing any more: {used:?}");
+    for file in used {
+        let is_tests = file.contains("/tests") || file.contains("/benches/") || file.starts_with("compiler/src/eval/");
+        assert!(is_tests, "{file} uses the evaluator");
     }
 }
 
