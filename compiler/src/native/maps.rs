@@ -121,8 +121,9 @@ impl Maps {
         for (_, cell) in map.values.values_mut() {
             *cell = match (&map.def.value, &cell) {
                 (Ty::Agg(agg), _) => Cell::Agg(AggState::new(*agg)),
-                (_, Cell::Plain(Value::Str(_))) => Cell::Plain(Value::text("")),
-                (ty, _) => Cell::Plain(number_of(ty, 0)),
+                (Ty::Any, Cell::Plain(Value::Str(_))) => Cell::Plain(Value::text("")),
+                (Ty::Any, _) => Cell::Plain(Value::Int(0)),
+                (ty, _) => Cell::Plain(zero_of(ty)),
             };
         }
     }
@@ -224,15 +225,16 @@ impl Map {
 
 /// The face of values. A shared map of plain values lies in the kernel; of a shared aggregation the native shard is here.
 impl Maps {
-    /// The value of a key, nil where it is absent.
+    /// The value of a key; where it is absent, the zero of the map's type, as in the kernel.
     pub fn get(&self, map: u32, key: &[Value]) -> Value {
         let Some(map) = self.map(map) else { return Value::Nil };
         let native = map.values.get(&canonical_key(key)).map(|(_, cell)| cell);
+        let absent = || zero_of(&map.def.value);
         match &map.shared {
-            None => native.map_or(Value::Nil, Cell::value),
+            None => native.map_or_else(absent, Cell::value),
             Some(shared) => match shared.agg() {
-                Some(agg) => merge(native, shared.state(agg, key)).map_or(Value::Nil, |cell| cell.value()),
-                None => shared.get(key),
+                Some(agg) => merge(native, shared.state(agg, key)).map_or_else(absent, |cell| cell.value()),
+                None => Some(shared.get(key)).filter(|value| !value.is_nil()).unwrap_or_else(absent),
             },
         }
     }
@@ -343,6 +345,17 @@ impl Map {
             Err(Refusal::Full) => self.lost += 1,
             Err(Refusal::NoForm) => self.unheld += 1,
         }
+    }
+}
+
+/// What an absent entry of a type reads as: 0, an empty text, a tuple of such; nil where the type says nothing of the value.
+fn zero_of(ty: &Ty) -> Value {
+    match ty {
+        Ty::Agg(agg) => Cell::Agg(AggState::new(*agg)).value(),
+        Ty::Str => Value::text(""),
+        Ty::Tuple(items) => Value::List(items.iter().map(zero_of).collect()),
+        _ if ty.int().is_some() => number_of(ty, 0),
+        _ => Value::Nil,
     }
 }
 

@@ -7,7 +7,14 @@ use reel_lang::ty::{IntTy, Ty};
 use super::vars::Slot;
 use super::{Lower, Val};
 use crate::ir::{BinaryOp, CompareOp, Inst, RegTy, Terminator};
-use crate::lower::Lowered;
+use crate::lower::{Lowered, walk};
+
+/// Whether a tuple is made of the variable that it goes to: it is written part by part, and a part may be read after it was written.
+fn reads_itself(var: VarId, value: &Expr) -> bool {
+    let mut found = false;
+    walk::expr(value, &mut |part| found |= part.kind == ExprKind::Var(var));
+    found && matches!(value.ty, Ty::Tuple(_))
+}
 
 impl Lower<'_> {
     /// Lowers statements one after the other; what stands behind a `return` is dropped.
@@ -54,6 +61,12 @@ impl Lower<'_> {
                     ty => self.b.cast(src, ty, span),
                 };
                 self.b.push(Inst::Copy { dst, src }, span);
+                Ok(())
+            }
+            Some(Slot::Mem(to, shape)) if reads_itself(var, value) => {
+                let whole = self.b.buf(shape.len_bytes());
+                self.store(value, whole, &shape)?;
+                self.b.push(Inst::CopyBuf { to, from: whole, len_bytes: shape.len_bytes() }, span);
                 Ok(())
             }
             Some(Slot::Mem(to, shape)) => self.store(value, to, &shape),
