@@ -245,10 +245,11 @@ pub(super) fn is_number(expr: &Expr) -> bool {
     by_kind && (expr.ty.int().is_some() || expr.ty == Ty::Any)
 }
 
-/// Whether a cast changes the number: to fewer bits than 64, or from what has no number by type.
+/// Whether a cast changes the number: to fewer bits than 64, between signed and unsigned, or from what has no number by type.
 fn narrows(to: &Expr, from: &Expr) -> bool {
     match (&to.ty, &from.ty) {
         (Ty::Int(int), _) if int.bits < 64 => true,
+        (Ty::Int(to), Ty::Int(from)) if from.bits == 64 => to.signed != from.signed,
         (Ty::Int(_), Ty::Bool) => true,
         _ => false,
     }
