@@ -65,6 +65,14 @@ impl From<ModuleError> for JitError {
 
 type Entry = extern "C" fn(*mut Context<'_>, *const Slot) -> i64;
 
+/// Runs a function on a record that is shorter than what it reads.
+#[cold]
+fn padded(entry: Entry, context: &mut Context<'_>, record: &Record<'_>, slots: usize) -> i64 {
+    let mut padded = record.slots().to_vec();
+    padded.resize(slots, Slot::NIL);
+    entry(&raw mut *context, padded.as_ptr())
+}
+
 /// The two texts of a compiled function, for `reel debug clif` and `reel debug asm`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
@@ -116,9 +124,7 @@ impl Native {
         let result = if record.slots().len() >= *slots {
             entry(&raw mut context, record.slots().as_ptr())
         } else {
-            let mut padded = record.slots().to_vec();
-            padded.resize(*slots, Slot::NIL);
-            entry(&raw mut context, padded.as_ptr())
+            padded(*entry, &mut context, record, *slots)
         };
         context.finish();
         result

@@ -33,32 +33,44 @@ pub(super) struct Shared {
     pub tables: Tables,
 }
 
-/// The state of one call; making one allocates nothing.
+/// The state of one call; making one allocates nothing, and ending one that did nothing unusual is one comparison.
 pub(super) struct Context<'c> {
     shared: &'c Shared,
     host: &'c mut dyn Host,
+    unusual: Option<Box<Unusual>>,
+}
+
+/// What most calls of a filter do not have.
+#[derive(Default)]
+struct Unusual {
     /// Values made in this call: slots point at them until it ends.
     made: Vec<Rc<Value>>,
     panic: Option<Box<dyn Any + Send>>,
 }
 
 impl<'c> Context<'c> {
+    #[inline]
     pub(super) fn new(shared: &'c Shared, host: &'c mut dyn Host) -> Self {
-        Context { shared, host, made: Vec::new(), panic: None }
+        Context { shared, host, unusual: None }
     }
 
     /// Ends the call.
-    pub(super) fn finish(mut self) {
-        if let Some(panic) = self.panic.take() {
-            resume_unwind(panic);
+    #[inline]
+    pub(super) fn finish(self) {
+        if let Some(unusual) = self.unusual {
+            unusual.finish();
         }
+    }
+
+    fn unusual(&mut self) -> &mut Unusual {
+        self.unusual.get_or_insert_default()
     }
 
     /// Keeps a value until the call ends.
     fn keep(&mut self, value: Value) -> Slot {
         let value = Rc::new(value);
         let slot = Slot::view(&value);
-        self.made.push(value);
+        self.unusual().made.push(value);
         slot
     }
 
@@ -68,13 +80,13 @@ impl<'c> Context<'c> {
 
     /// Runs what may panic; 0 where it did.
     fn guard(&mut self, run: impl FnOnce(&mut Self) -> u64) -> u64 {
-        if self.panic.is_some() {
+        if self.unusual.as_ref().is_some_and(|unusual| unusual.panic.is_some()) {
             return 0;
         }
         match catch_unwind(AssertUnwindSafe(|| run(self))) {
             Ok(word) => word,
             Err(panic) => {
-                self.panic = Some(panic);
+                self.unusual().panic = Some(panic);
                 0
             }
         }
@@ -88,6 +100,18 @@ impl<'c> Context<'c> {
         self.shared.module.maps.get(map as usize).map_or(0, |def| def.value_len_bytes as usize)
     }
 }
+
+impl Unusual {
+    #[cold]
+    fn finish(self: Box<Self>) {
+        if let Some(panic) = self.panic {
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// Arguments of a host operation up to this number are viewed without an allocation.
+const FEW_ARGS: usize = 6;
 
 /// A function that compiled code calls.
 pub(super) struct Helper {
@@ -203,11 +227,20 @@ extern "C" fn host(ctx: *mut Context<'_>, op: u64, args: u64, count: u64, out: u
     let mut result = Slot::NIL;
     let truth = ctx.guard(|ctx| {
         // SAFETY: these slots are value registers.
-        let views: Vec<View<'_>> = slots.iter().map(|slot| unsafe { slot::view(*slot) }).collect();
+        let view = |slot: &Slot| unsafe { slot::view(*slot) };
+        let (mut few, many): ([View<'_>; FEW_ARGS], Vec<View<'_>>);
+        let views = if slots.len() <= FEW_ARGS {
+            few = [View::Nil; FEW_ARGS];
+            few.iter_mut().zip(slots).for_each(|(to, slot)| *to = view(slot));
+            few.get(..slots.len()).unwrap_or_default()
+        } else {
+            many = slots.iter().map(view).collect();
+            &many
+        };
         let Some(op) = ctx.shared.tables.host_ops.get(op as usize) else {
             return 0;
         };
-        match perform(op, &views, &ctx.shared.module, ctx.host) {
+        match perform(op, views, &ctx.shared.module, ctx.host) {
             Answer::Nothing => 0,
             Answer::Truth(truth) => u64::from(truth),
             Answer::View(view) => {

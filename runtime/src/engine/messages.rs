@@ -32,9 +32,21 @@ use crate::output::map::{Cell, Entry};
 pub struct Messages {
     module: NativeModule,
     native: Native,
-    probes: Vec<(MessageProbe, NativeClause)>,
+    probes: Vec<Listening>,
     moments: Vec<(When, NativeClause)>,
     state: State,
+    /// The memory of the last record, for the next one: a message that no clause wants costs no allocation.
+    record: Record<'static>,
+    /// The last thread's name, which is mostly the next one's.
+    comm: Value,
+}
+
+/// A clause that listens to messages.
+struct Listening {
+    probe: MessageProbe,
+    clause: NativeClause,
+    /// The fields that it reads.
+    wanted: Demand,
 }
 
 /// What clauses on messages want of a source; the rest need not be made.
@@ -84,7 +96,11 @@ impl Messages {
         let (mut probes, mut moments) = (Vec::new(), Vec::new());
         for clause in &module.clauses {
             match program.clauses.iter().find(|other| other.id == clause.clause).map(|found| &found.header) {
-                Some(Header::Message(probe)) => probes.push((probe.clone(), clause.clone())),
+                Some(Header::Message(probe)) => {
+                    let functions = clause.predicate.into_iter().chain(clause.body);
+                    let wanted = functions.fold(0, |mask, function| mask | fields_of(&module, function));
+                    probes.push(Listening { probe: probe.clone(), clause: clause.clone(), wanted: Demand(wanted) });
+                }
                 Some(Header::Kernel(points)) => {
                     moments.extend(points.iter().map(|point| (When::of(point), clause.clone())));
                 }
@@ -103,7 +119,8 @@ impl Messages {
             outputs: module.module.outputs.clone(),
             clock,
         };
-        Ok(Some(Messages { module, native, probes, moments, state }))
+        let record = Record::new();
+        Ok(Some(Messages { module, native, probes, moments, state, record, comm: Value::Nil }))
     }
 
     /// How many probes there are.
@@ -118,7 +135,7 @@ impl Messages {
 
     /// What must be captured for them: datagrams only where a clause listens to a protocol of theirs.
     pub fn transports(&self) -> Transports {
-        let wants = self.probes.iter().any(|(probe, _)| has_datagrams(&probe.protocol));
+        let wants = self.probes.iter().any(|one| has_datagrams(&one.probe.protocol));
         if wants { Transports::TcpAndUdp } else { Transports::Tcp }
     }
 
@@ -126,9 +143,8 @@ impl Messages {
     fn config(&self) -> Arc<Config> {
         let wanted = |protocol: &'static dyn Protocol| {
             let is_of = |probe: &MessageProbe| probe.event.is_message() && probe.protocol == protocol.schema().protocol;
-            let of = self.probes.iter().filter(|(probe, _)| is_of(probe));
-            let functions = of.flat_map(|(_, clause)| clause.predicate.into_iter().chain(clause.body));
-            (protocol, Demand(functions.fold(0, |mask, function| mask | self.fields_of(function))))
+            let of = self.probes.iter().filter(|one| is_of(&one.probe));
+            (protocol, Demand(of.fold(0, |mask, one| mask | one.wanted.0)))
         };
         let tells_breaches = self.is_on(Event::Error);
         let protocols = protocols().iter().copied().map(wanted).collect();
@@ -137,29 +153,18 @@ impl Messages {
 
     /// What the clauses are on, and ask for.
     pub fn wants(&self) -> Wants {
-        let functions = self.probes.iter().flat_map(|(_, clause)| clause.predicate.into_iter().chain(clause.body));
         Wants {
             config: self.config(),
             conversations: self.is_on(Event::Error) || Event::MESSAGES.into_iter().any(|event| self.is_on(event)),
             open: self.is_on(Event::Open),
             data: self.is_on(Event::Data),
             close: self.is_on(Event::Close),
-            cgroup: functions.fold(0, |mask, function| mask | self.fields_of(function)) & (1 << conn::CGROUP.0) != 0,
+            cgroup: self.probes.iter().any(|one| one.wanted.wants(conn::CGROUP)),
         }
     }
 
     fn is_on(&self, event: Event) -> bool {
-        self.probes.iter().any(|(probe, _)| probe.event == event)
-    }
-
-    /// The fields that a function reads, a bit each; those beyond the 63rd are always decoded.
-    fn fields_of(&self, function: u32) -> u64 {
-        let blocks = self.module.module.functions.get(function as usize).map_or(&[][..], |found| &found.blocks);
-        let insts = blocks.iter().flat_map(|block| &block.insts);
-        insts.fold(0, |mask, (inst, _)| match inst {
-            Inst::Field { field, .. } if field.0 < 64 => mask | 1 << field.0,
-            _ => mask,
-        })
+        self.probes.iter().any(|one| one.probe.event == event)
     }
 
     /// Sets the time that clauses see.
@@ -187,12 +192,18 @@ impl Messages {
 
     /// Runs every clause that an occurrence concerns.
     pub fn hear(&mut self, occurrence: &Occurrence) {
-        for (probe, clause) in &self.probes {
-            if let Some(seen) = occurrence.seen_by(probe) {
-                self.state.clock.now_ns = seen.now_ns;
-                run(&self.native, clause, &seen.record(), &mut self.state);
-            }
+        if self.comm.as_bytes() != Some(occurrence.comm.as_bytes()) {
+            self.comm = occurrence.comm.as_str().into();
         }
+        let mut record = std::mem::take(&mut self.record);
+        for Listening { probe, clause, wanted } in &self.probes {
+            let Some(seen) = occurrence.seen_by(probe, &self.comm) else { continue };
+            self.state.clock.now_ns = seen.now_ns;
+            let filled = seen.record(record.reuse(), *wanted);
+            run(&self.native, clause, &filled, &mut self.state);
+            record = filled.reuse();
+        }
+        self.record = record;
     }
 
     /// What the clauses have emitted since the last call.
@@ -276,6 +287,16 @@ impl Store for Messages {
         Messages::zero(self, id);
         Ok(())
     }
+}
+
+/// The fields that a function reads, a bit each; those beyond the 63rd are always decoded.
+fn fields_of(module: &NativeModule, function: u32) -> u64 {
+    let blocks = module.module.functions.get(function as usize).map_or(&[][..], |found| &found.blocks);
+    let insts = blocks.iter().flat_map(|block| &block.insts);
+    insts.fold(0, |mask, (inst, _)| match inst {
+        Inst::Field { field, .. } if field.0 < 64 => mask | 1 << field.0,
+        _ => mask,
+    })
 }
 
 fn run(native: &Native, clause: &NativeClause, record: &Record<'_>, state: &mut State) {

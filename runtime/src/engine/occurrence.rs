@@ -13,7 +13,7 @@ use reel_lang::value::Value;
 use reel_protocols::conversation::{Breach, Exchange, Timed, slots as breach};
 use reel_protocols::opaque::slots as tcp;
 use reel_protocols::record::Conn;
-use reel_protocols::{Protocol, opaque};
+use reel_protocols::{Demand, Protocol, opaque};
 
 use crate::capture::connections::{Ends, Moment, NOBODY};
 
@@ -97,8 +97,9 @@ impl Occurrence {
         }
     }
 
-    /// What a probe sees of it; nothing where it is on something else.
-    pub fn seen_by(&self, probe: &MessageProbe) -> Option<Seen<'_>> {
+    /// What a probe sees of it; nothing where it is on something else. `comm` is the thread's name as a value, so that one value
+    /// serves all that a thread does.
+    pub fn seen_by(&self, probe: &MessageProbe, comm: &Value) -> Option<Seen<'_>> {
         let schema = self.protocol().schema();
         if probe.protocol != schema.protocol
             || probe.direction.is_some_and(|direction| direction != self.ends.direction)
@@ -106,21 +107,21 @@ impl Occurrence {
             return None;
         }
         match (&self.what, probe.event) {
-            (What::Exchange(exchange), event) if event.is_message() => self.messages(exchange, event, schema),
+            (What::Exchange(exchange), event) if event.is_message() => self.messages(exchange, event, schema, comm),
             (What::Error(breach), Event::Error) => {
-                self.event(Event::Error, schema, error_fields(breach), breach.data.len())
+                self.event(Event::Error, schema, error_fields(breach), (breach.data.len(), comm))
             }
-            (What::Open(_), Event::Open) => self.event(Event::Open, schema, Vec::new(), 0),
+            (What::Open(_), Event::Open) => self.event(Event::Open, schema, Vec::new(), (0, comm)),
             (What::Data { side, bytes, offset, .. }, Event::Data) => {
                 let fields = vec![
                     (tcp::data::SENDER, end(*side)),
                     (tcp::data::DATA, Value::Str(bytes.clone())),
                     (tcp::data::OFFSET, Value::from(*offset)),
                 ];
-                self.event(Event::Data, schema, fields, bytes.len())
+                self.event(Event::Data, schema, fields, (bytes.len(), comm))
             }
             (What::Close { first, .. }, Event::Close) => {
-                self.event(Event::Close, schema, vec![(tcp::close::CLOSER, first.map_or(Value::Nil, end))], 0)
+                self.event(Event::Close, schema, vec![(tcp::close::CLOSER, first.map_or(Value::Nil, end))], (0, comm))
             }
             _ => None,
         }
@@ -131,6 +132,7 @@ impl Occurrence {
         exchange: &'a Exchange<Moment>,
         event: Event,
         schema: &'static Schema,
+        comm: &Value,
     ) -> Option<Seen<'a>> {
         let (request, response) = (exchange.request.as_ref(), exchange.response.as_ref());
         let is_whole = match event {
@@ -141,7 +143,7 @@ impl Occurrence {
         // A response knows what it answers.
         let response = response.filter(|_| event != Event::Request);
         let last = response.or(request).filter(|_| is_whole)?;
-        let mut conn = self.conn(last.last_ns);
+        let mut conn = self.conn(last.last_ns, comm);
         if let (Some(request), Some(response)) = (request, response) {
             let latency_ns = response.last_ns.saturating_sub(request.first_ns);
             conn.put(conn::LATENCY, Value::Duration(i64::try_from(latency_ns).unwrap_or(i64::MAX)));
@@ -157,11 +159,11 @@ impl Occurrence {
         event: Event,
         schema: &'static Schema,
         fields: Vec<(FieldId, Value)>,
-        size: usize,
+        (size, comm): (usize, &Value),
     ) -> Option<Seen<'_>> {
         let schema = schema.of(event)?;
         let now_ns = self.moment().time_ns;
-        let mut conn = self.conn(now_ns);
+        let mut conn = self.conn(now_ns, comm);
         conn.put(conn::SIZE, Value::from(size as u64));
         let mut own = vec![Value::Nil; schema.slots().saturating_sub(conn::COUNT as usize)];
         for (id, value) in fields {
@@ -173,13 +175,13 @@ impl Occurrence {
     }
 
     /// The fields that every event has, as they are when it is complete; its size and latency are its own.
-    fn conn(&self, now_ns: u64) -> Conn {
+    fn conn(&self, now_ns: u64, comm: &Value) -> Conn {
         let mut conn = Conn::default();
         let address = |conn: &mut Conn, ip, port, address: SocketAddr| {
             conn.put(ip, Value::Ip(address.ip()));
             conn.put(port, Value::Int(i64::from(address.port())));
         };
-        conn.put(conn::DIRECTION, self.ends.direction.name().into());
+        conn.put(conn::DIRECTION, Value::Str(Bytes::from_static(self.ends.direction.name().as_bytes())));
         address(&mut conn, conn::ADDR, conn::PORT, self.ends.server);
         address(&mut conn, conn::PEER_ADDR, conn::PEER_PORT, self.ends.client);
         let Moment { time_ns, task } = self.moment();
@@ -187,7 +189,7 @@ impl Occurrence {
         if task != NOBODY {
             conn.put(conn::PID, Value::Int(i64::from(task.tgid)));
             conn.put(conn::TID, Value::Int(i64::from(task.tid)));
-            conn.put(conn::COMM, self.comm.as_str().into());
+            conn.put(conn::COMM, comm.clone());
         }
         if let Some(cgroup) = self.cgroup {
             conn.put(conn::CGROUP, Value::from(cgroup));
@@ -225,12 +227,12 @@ fn end(side: Side) -> Value {
 }
 
 impl Seen<'_> {
-    /// The flat record, as native code takes it.
-    pub fn record(&self) -> Record<'_> {
-        let mut record = Record::new();
+    /// The flat record, as native code takes it, in the memory of an empty one; what is not wanted stays nil.
+    pub fn record<'a>(&'a self, mut record: Record<'a>, wanted: Demand) -> Record<'a> {
         for field in &self.schema.fields {
             let at = field.id.0 as usize;
             let value = match field.side {
+                _ if !wanted.wants(field.id) => None,
                 Some(Side::Request) => self.request.map(|timed| timed.message.field(field.id)),
                 Some(Side::Response) => self.response.map(|timed| timed.message.field(field.id)),
                 None => self.conn.values.get(at).or_else(|| self.own.get(at.saturating_sub(conn::COUNT as usize))),
