@@ -3,6 +3,7 @@
 //! Nothing is attached and nothing needs privilege: `begin`, `end` and `interval` run natively with the message clauses. Time is the
 //! messages': an interval fires when the messages have gone past it, each beat at its own time, before the message that comes after.
 
+mod ahead;
 mod packets;
 mod recording;
 mod timers;

@@ -34,7 +34,7 @@ pub use limit::cut;
 pub use message::wire_bytes;
 pub use model::*;
 pub use outline::{CallId, CueOutline, EffectOutline, MockOutline, Owner, Place, ProtocolId, TestOutline};
-pub use read::Recording;
+pub use read::{Documents, Recording};
 pub use redact::{Redactor, is_secret, secret_name};
 pub use secrets::Vault;
 pub use size::{exchange_len_bytes, message_len_bytes};

@@ -13,7 +13,7 @@ use reel_lang::value::Value;
 use reel_protocols::{Message, Protocol};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Attribution, Cue, Ending, Exchange, Mock, MockId, Scope, Test, TestId};
+use super::model::{Attribution, Circumstance, Cue, Ending, Exchange, Mock, MockId, Scope, Test, TestId};
 use super::redact::{is_secret, secret_tokens};
 use super::title::{answer, exchange_title};
 use crate::matching::operation;
@@ -219,13 +219,47 @@ impl fmt::Display for Owner {
     }
 }
 
-/// An entry of `timing.yaml`.
+/// An entry of `timing.yaml`, whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimingOutline {
     pub owner: Owner,
-    /// The exchange's connection.
-    pub connection: u32,
     pub place: Place,
+    pub at_ns: u64,
+    pub latency_ns: Option<u64>,
+    /// Which of the index's parties.
+    pub party: u32,
+}
+
+/// Who took part in an exchange: exchanges of one connection and thread share it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Party {
+    pub pid: u32,
+    pub tid: u32,
+    pub comm: Box<str>,
+    pub peer: Option<SocketAddr>,
+    pub connection: u32,
+}
+
+impl Party {
+    pub(super) fn of(at: &Circumstance) -> Self {
+        let Circumstance { pid, tid, peer, connection, .. } = *at;
+        Party { pid, tid, comm: at.comm.as_str().into(), peer, connection }
+    }
+}
+
+impl TimingOutline {
+    /// The entry as it was written.
+    pub(super) fn circumstance(&self, party: &Party) -> Circumstance {
+        Circumstance {
+            at_ns: self.at_ns,
+            latency_ns: self.latency_ns,
+            pid: party.pid,
+            tid: party.tid,
+            comm: party.comm.to_string(),
+            peer: party.peer,
+            connection: party.connection,
+        }
+    }
 }
 
 /// When a recording began.

@@ -14,7 +14,7 @@ use super::document::{self, FORMAT, Head};
 use super::index::{self, Hasher, Index};
 use super::model::{About, Circumstance, Mock, Test, TestId};
 use super::outline::{CallId, MockOutline, Owner, Place, TestOutline};
-use super::yaml::{self, Kind, MAX_DOCUMENT_LEN_BYTES, Node};
+use super::yaml::{self, MAX_DOCUMENT_LEN_BYTES, Node};
 use super::{Error, layout, migrate};
 
 /// A recording on the disk.
@@ -80,13 +80,17 @@ impl Recording {
         self.name(test.place)
     }
 
+    /// Reads documents one after the other.
+    pub fn documents(&self) -> Documents<'_> {
+        Documents { recording: self, open: None }
+    }
+
     /// Reads a test.
     ///
     /// # Errors
     /// [`Error::Damaged`] where its file is not what it was when the recording was opened, and the disk's.
     pub fn test(&self, test: &TestOutline) -> Result<Test, Error> {
-        let slug = index::slug(self.file(test));
-        self.read(test.place, |node| document::read_test(node, slug, &self.bodies))
+        self.documents().test(test)
     }
 
     /// Reads a mock.
@@ -94,21 +98,14 @@ impl Recording {
     /// # Errors
     /// As for [`Recording::test`].
     pub fn mock(&self, mock: &MockOutline) -> Result<Mock, Error> {
-        self.read(mock.place, |node| document::read_mock(node, &self.bodies))
+        self.documents().mock(mock)
     }
 
-    /// Reads where and when an exchange happened; none where nothing says so.
-    ///
-    /// # Errors
-    /// As for [`Recording::test`].
-    pub fn timing(&self, owner: Owner) -> Result<Option<Circumstance>, Error> {
+    /// Where and when an exchange happened; none where nothing says so.
+    pub fn timing(&self, owner: Owner) -> Option<Circumstance> {
         let timing = &self.index.timing;
-        let found = timing.binary_search_by(|timing| timing.owner.cmp(&owner)).ok().and_then(|at| timing.get(at));
-        let Some(found) = found else { return Ok(None) };
-        self.read(found.place, |node| match &node.kind {
-            Kind::Map(pairs) => pairs.first().map(|(_, value)| document::read_circumstance(value)).transpose(),
-            _ => Ok(None),
-        })
+        let found = timing.binary_search_by(|timing| timing.owner.cmp(&owner)).ok().and_then(|at| timing.get(at))?;
+        self.index.parties.get(found.party as usize).map(|party| found.circumstance(party))
     }
 
     /// When the recording began, in nanoseconds since 1970; none where `timing.yaml` does not say so.
@@ -117,40 +114,13 @@ impl Recording {
     }
 
     /// The instant at which the first byte of a test's request came, where the recording says it.
-    ///
-    /// # Errors
-    /// As for [`Recording::test`].
-    pub fn instant_ns(&self, test: TestId) -> Result<Option<i64>, Error> {
-        let Some(started_ns) = self.started_ns() else { return Ok(None) };
-        let at = self.timing(Owner::Test(test))?;
-        Ok(at.map(|at| started_ns.saturating_add(i64::try_from(at.at_ns).unwrap_or(i64::MAX))))
+    pub fn instant_ns(&self, test: TestId) -> Option<i64> {
+        let (started_ns, at) = (self.started_ns()?, self.timing(Owner::Test(test))?);
+        Some(started_ns.saturating_add(i64::try_from(at.at_ns).unwrap_or(i64::MAX)))
     }
 
     fn name(&self, place: Place) -> &str {
         self.index.files.get(place.file as usize).map_or("", |file| &file.name)
-    }
-
-    /// Reads one document.
-    fn read<T>(&self, place: Place, read: impl FnOnce(&Node) -> Result<T, yaml::Fault>) -> Result<T, Error> {
-        let path = self.dir.join(self.name(place));
-        let changed = || self.changed(&path, place);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(changed()),
-            Err(e) => return Err(Error::io(&path)(e)),
-        };
-        if u64::from(place.len) > MAX_DOCUMENT_LEN_BYTES {
-            return Err(changed());
-        }
-        let mut bytes = vec![0; place.len as usize];
-        let whole = file.read_exact_at(&mut bytes, place.offset);
-        let text =
-            String::from_utf8(bytes).ok().filter(|text| whole.is_ok() && Hasher::of(text.as_bytes()) == place.hash);
-        let text = text.ok_or_else(changed)?;
-        let at = |fault| Error::at(&path, fault);
-        let node = yaml::documents_from(&text, place.line).map_err(at)?.pop();
-        let node = node.ok_or_else(changed)?;
-        read(&node).map_err(at)
     }
 
     /// Gives the index up as well: a file whose time and size were set back would look unchanged the next time too.
@@ -201,6 +171,59 @@ impl Recording {
 
     fn damaged(&self, reason: String) -> Error {
         Error::Damaged { file: self.dir.join(layout::HEAD), line: 1, reason }
+    }
+}
+
+/// Reads documents, and keeps the file of the last one open: those of a protocol's mocks are in one.
+#[derive(Debug)]
+pub struct Documents<'r> {
+    recording: &'r Recording,
+    open: Option<(u32, File)>,
+}
+
+impl Documents<'_> {
+    /// Reads a test.
+    ///
+    /// # Errors
+    /// As for [`Recording::test`].
+    pub fn test(&mut self, test: &TestOutline) -> Result<Test, Error> {
+        let recording = self.recording;
+        let slug = index::slug(recording.file(test));
+        self.read(test.place, |node| document::read_test(node, slug, &recording.bodies))
+    }
+
+    /// Reads a mock.
+    ///
+    /// # Errors
+    /// As for [`Recording::test`].
+    pub fn mock(&mut self, mock: &MockOutline) -> Result<Mock, Error> {
+        let recording = self.recording;
+        self.read(mock.place, |node| document::read_mock(node, &recording.bodies))
+    }
+
+    fn read<T>(&mut self, place: Place, read: impl FnOnce(&Node) -> Result<T, yaml::Fault>) -> Result<T, Error> {
+        let path = self.recording.dir.join(self.recording.name(place));
+        let changed = || self.recording.changed(&path, place);
+        if u64::from(place.len) > MAX_DOCUMENT_LEN_BYTES {
+            return Err(changed());
+        }
+        let file = match &self.open {
+            Some((number, file)) if *number == place.file => file,
+            _ => match File::open(&path) {
+                Ok(file) => &self.open.insert((place.file, file)).1,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(changed()),
+                Err(e) => return Err(Error::io(&path)(e)),
+            },
+        };
+        let mut bytes = vec![0; place.len as usize];
+        let whole = file.read_exact_at(&mut bytes, place.offset);
+        let text =
+            String::from_utf8(bytes).ok().filter(|text| whole.is_ok() && Hasher::of(text.as_bytes()) == place.hash);
+        let text = text.ok_or_else(changed)?;
+        let at = |fault| Error::at(&path, fault);
+        let node = yaml::documents_from(&text, place.line).map_err(at)?.pop();
+        let node = node.ok_or_else(changed)?;
+        read(&node).map_err(at)
     }
 }
 

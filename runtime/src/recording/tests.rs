@@ -109,8 +109,8 @@ fn what_was_recorded_is_read() {
     assert_eq!(test.exchange.response, Some(message(Side::Response, &[0xff; 5000])));
     assert_eq!((test.slug.as_str(), test.exchange.ending, test.tags.len()), ("hi", Some(Ending::Closed), 1));
     assert_eq!(test.effects[1].attribution, Attribution::Candidate);
-    assert_eq!(recording.timing(Owner::Test(test.id)).unwrap().unwrap().comm, "app: x");
-    assert_eq!(recording.timing(Owner::Test(TestId(3))).unwrap(), None);
+    assert_eq!(recording.timing(Owner::Test(test.id)).unwrap().comm, "app: x");
+    assert_eq!(recording.timing(Owner::Test(TestId(3))), None);
     let call = CallId::of(&test.effects[0].mock).unwrap();
     assert_eq!(recording.find(call).unwrap().id.to_string(), "tcp-0002");
 }
@@ -308,7 +308,7 @@ fn a_recording_says_when_it_began() {
     writer.finish(Closing { started_ns, ..Closing::default() }).unwrap();
     let instants = || {
         let recording = Recording::open(&dir).map_err(|error| error.to_string())?;
-        Ok::<_, String>((recording.started_ns(), recording.instant_ns(TestId(1)).unwrap()))
+        Ok::<_, String>((recording.started_ns(), recording.instant_ns(TestId(1))))
     };
     let expect = (started_ns, Some(1_709_208_000_000_000_012));
     assert_eq!(instants(), Ok(expect), "by the index that was written along");

@@ -196,7 +196,7 @@ impl Writer {
         }
         for (owner, at) in std::mem::take(&mut self.timing) {
             let place = file.add(&format!("{owner}: {}\n", yaml::inline(&document::write_circumstance(&at))))?;
-            self.index.timed(owner, at.connection, place);
+            self.index.timed(owner, place, &at);
         }
         file.end(&mut self.index)
     }

@@ -92,7 +92,7 @@ fn why(recording: &Recording, effect: &EffectOutline) -> String {
 
 /// One line for a call: when, what, where to, what came back, whose it is.
 fn call(out: &mut Painter, recording: &Recording, mock: &Mock, why: &str) -> Result<(), Error> {
-    let at = CallId::of(&mock.id).map(|id| recording.timing(Owner::Mock(id))).transpose()?.flatten();
+    let at = CallId::of(&mock.id).and_then(|id| recording.timing(Owner::Mock(id)));
     let at = at.map_or(String::new(), |at| format!("{:>9.3} ms  ", at.at_ns as f64 / 1e6));
     let exchange = &mock.exchange;
     let name = match (&exchange.request, &mock.cue, reel_protocols::by_name(&exchange.protocol)) {

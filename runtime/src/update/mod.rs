@@ -176,7 +176,7 @@ impl Rewrite<'_> {
                 continue;
             }
             let mock = recording.mock(outline)?;
-            let at = self.at(Owner::Mock(outline.id))?;
+            let at = self.at(Owner::Mock(outline.id));
             let exchange = self.changed(Owner::Mock(outline.id), mock.exchange, &at);
             let cue = mock.cue.map(|cue| match cue {
                 Cue::After(id) => Cue::After(self.ids.get(&id).cloned().unwrap_or(id)),
@@ -187,7 +187,7 @@ impl Rewrite<'_> {
         }
         for outline in recording.tests() {
             let test = recording.test(outline)?;
-            let at = self.at(Owner::Test(test.id))?;
+            let at = self.at(Owner::Test(test.id));
             let exchange = self.changed(Owner::Test(test.id), test.exchange, &at);
             let stays = test.effects.into_iter().filter(|effect| !dropped.contains(&(test.id, effect.mock.clone())));
             let renamed = |effect: EffectRef| Some(EffectRef { mock: self.ids.get(&effect.mock)?.clone(), ..effect });
@@ -196,8 +196,8 @@ impl Rewrite<'_> {
         Ok(())
     }
 
-    fn at(&self, owner: Owner) -> Result<Circumstance, Error> {
-        Ok(self.recording.timing(owner)?.unwrap_or_default())
+    fn at(&self, owner: Owner) -> Circumstance {
+        self.recording.timing(owner).unwrap_or_default()
     }
 
     /// An exchange with its accepted changes.

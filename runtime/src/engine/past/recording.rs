@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 
 use reel_lang::schema::Side;
 use reel_probes::event::Task;
@@ -11,16 +12,17 @@ use reel_protocols::Message;
 use reel_protocols::conversation::{self, Timed};
 
 use super::Past;
+use super::ahead::{Ahead, Turn};
 use crate::capture::connections::{Ends, Moment};
 use crate::engine::clock::{Clock, Zero};
 use crate::engine::occurrence::{Occurrence, SoFar, What};
 use crate::exit::{Exit, Failure};
 use crate::recording::{Circumstance, Exchange, Owner, Recording};
 
-/// A recording that is told from its start to its end. Only the order is held; each exchange is read when it is its turn.
+/// A recording that is told from its start to its end. Only the order is held, and a few exchanges that are read ahead.
 pub struct Recorded {
-    recording: Recording,
-    order: std::vec::IntoIter<(u64, Owner)>,
+    recording: Arc<Recording>,
+    ahead: Ahead,
 }
 
 impl Recorded {
@@ -29,31 +31,21 @@ impl Recorded {
     /// # Errors
     /// It is incomplete or damaged, or does not say when an exchange took place.
     pub fn open(dir: &Path) -> Result<Recorded, Failure> {
-        let recording = Recording::open(dir)?;
-        let tests = recording.tests().iter().map(|test| Owner::Test(test.id));
+        let recording = Arc::new(Recording::open(dir)?);
+        let tests = recording.tests().iter().map(|test| (Owner::Test(test.id), test.place));
         // A connection that was refused said nothing.
         let spoken = recording.mocks().iter().filter(|mock| mock.has_request || mock.has_response);
-        let mocks = spoken.map(|mock| Owner::Mock(mock.id));
+        let mocks = spoken.map(|mock| (Owner::Mock(mock.id), mock.place));
         let mut order = Vec::new();
-        for owner in tests.chain(mocks) {
-            let at = recording.timing(owner)?.filter(|at| at.peer.is_some()).ok_or_else(|| untimed(dir, owner))?;
-            order.push((at.at_ns.saturating_add(at.latency_ns.unwrap_or(0)), owner));
+        for (owner, place) in tests.chain(mocks) {
+            let at = recording.timing(owner).filter(|at| at.peer.is_some()).ok_or_else(|| untimed(dir, owner))?;
+            let ended_ns = at.at_ns.saturating_add(at.latency_ns.unwrap_or(0));
+            order.push(Turn { ended_ns, owner, len_bytes: place.len });
         }
-        order.sort_by_key(|(ended_ns, _)| *ended_ns);
-        Ok(Recorded { recording, order: order.into_iter() })
-    }
-
-    /// Reads what was exchanged.
-    fn exchange(&self, owner: Owner) -> Result<Option<Exchange>, Failure> {
-        let recording = &self.recording;
-        Ok(match owner {
-            Owner::Test(id) => {
-                recording.find_test(id).map(|test| recording.test(test)).transpose()?.map(|test| test.exchange)
-            }
-            Owner::Mock(id) => {
-                recording.find(id).map(|mock| recording.mock(mock)).transpose()?.map(|mock| mock.exchange)
-            }
-        })
+        order.sort_by_key(|turn| turn.ended_ns);
+        let ahead = Ahead::start(Arc::clone(&recording), order)
+            .map_err(|error| Failure::new(Exit::Machine, format!("cannot start a thread: {error}")))?;
+        Ok(Recorded { recording, ahead })
     }
 }
 
@@ -63,13 +55,13 @@ impl Past for Recorded {
     }
 
     fn step(&mut self, told: &mut VecDeque<Occurrence>) -> Result<Option<u64>, Failure> {
-        let Some((ended_ns, owner)) = self.order.next() else { return Ok(None) };
-        let untimed = || untimed(&self.recording.dir, owner);
-        let at = self.recording.timing(owner)?.ok_or_else(untimed)?;
-        if let Some(exchange) = self.exchange(owner)? {
+        let Some((turn, exchange)) = self.ahead.next() else { return Ok(None) };
+        let untimed = || untimed(&self.recording.dir, turn.owner);
+        let at = self.recording.timing(turn.owner).ok_or_else(untimed)?;
+        if let Some(exchange) = exchange? {
             told.extend(tell(exchange, at, untimed)?);
         }
-        Ok(Some(ended_ns))
+        Ok(Some(turn.ended_ns))
     }
 
     fn notes(&self) -> Vec<String> {

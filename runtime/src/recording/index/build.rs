@@ -8,16 +8,20 @@ use super::stamp::{Hasher, Stamped, changed_ns};
 use super::{Index, files};
 use crate::recording::bodies::InFolder;
 use crate::recording::document;
-use crate::recording::model::{Mock, Test};
+use crate::recording::model::{Circumstance, Mock, Test};
 use crate::recording::outline::{
-    MockOutline, Owner, Place, ProtocolId, SecretPlace, Started, TestOutline, TimingOutline, note_secrets,
+    MockOutline, Owner, Party, Place, ProtocolId, SecretPlace, Started, TestOutline, TimingOutline, note_secrets,
 };
 use crate::recording::yaml::{self, Fault, Kind, Node};
 use crate::recording::{Error, layout, message};
 
 /// Collects outlines.
 #[derive(Debug, Default)]
-pub(crate) struct Builder(Index);
+pub(crate) struct Builder {
+    index: Index,
+    /// The numbers of the index's parties.
+    parties: HashMap<Party, u32>,
+}
 
 impl Place {
     /// Where a piece of a file stands.
@@ -36,14 +40,14 @@ impl Place {
 impl Builder {
     /// Takes a file in, and gives its number.
     pub(crate) fn file(&mut self, file: Stamped) -> u32 {
-        self.0.files.push(file);
-        u32::try_from(self.0.files.len() - 1).unwrap_or(u32::MAX)
+        self.index.files.push(file);
+        u32::try_from(self.index.files.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Says what a file that was written has become.
     pub(crate) fn stamp(&mut self, file: u32, path: &Path, len: u64, hash: u64) -> std::io::Result<()> {
         let meta = path.metadata()?;
-        if let Some(stamped) = self.0.files.get_mut(file as usize) {
+        if let Some(stamped) = self.index.files.get_mut(file as usize) {
             (stamped.len, stamped.hash, stamped.changed_ns) = (len, hash, changed_ns(&meta));
         }
         Ok(())
@@ -59,11 +63,18 @@ impl Builder {
             });
             moved.collect()
         }
-        self.0.tests = kept(old.tests, files, |test: &mut TestOutline| &mut test.place.file);
-        self.0.mocks = kept(old.mocks, files, |mock: &mut MockOutline| &mut mock.place.file);
-        self.0.timing = kept(old.timing, files, |timing: &mut TimingOutline| &mut timing.place.file);
-        self.0.started = old.started.and_then(|started| Some(Started { file: *files.get(&started.file)?, ..started }));
-        self.0.secrets = kept(old.secrets, files, |place: &mut SecretPlace| &mut place.file);
+        self.index.tests = kept(old.tests, files, |test: &mut TestOutline| &mut test.place.file);
+        self.index.mocks = kept(old.mocks, files, |mock: &mut MockOutline| &mut mock.place.file);
+        let mut timing = kept(old.timing, files, |timing: &mut TimingOutline| &mut timing.place.file);
+        for entry in &mut timing {
+            if let Some(party) = old.parties.get(entry.party as usize) {
+                entry.party = self.party(party.clone());
+            }
+        }
+        self.index.timing = timing;
+        self.index.started =
+            old.started.and_then(|started| Some(Started { file: *files.get(&started.file)?, ..started }));
+        self.index.secrets = kept(old.secrets, files, |place: &mut SecretPlace| &mut place.file);
     }
 
     /// Reads a file, and checks everything that is in it.
@@ -102,7 +113,7 @@ impl Builder {
             return Err(Error::at(path, Fault { line: 1, reason: "expected one document".into() }));
         }
         let (len, hash) = scanner.content();
-        if let Some(stamped) = self.0.files.get_mut(file as usize) {
+        if let Some(stamped) = self.index.files.get_mut(file as usize) {
             (stamped.len, stamped.hash) = (len, hash);
         }
         Ok(())
@@ -111,35 +122,46 @@ impl Builder {
     /// Adds a test.
     pub(crate) fn test(&mut self, test: &Test, place: Place) -> Result<(), String> {
         let unknown = || "an effect is of a protocol that this version of reel does not have".to_owned();
-        self.0.tests.push(TestOutline::of(test, place).ok_or_else(unknown)?);
+        self.index.tests.push(TestOutline::of(test, place).ok_or_else(unknown)?);
         Ok(())
     }
 
     /// Adds a mock.
     pub(crate) fn mock(&mut self, mock: &Mock, place: Place) -> Result<(), String> {
         let unknown = || "`cue` names a protocol that this version of reel does not have".to_owned();
-        self.0.mocks.push(MockOutline::of(mock, place).ok_or_else(unknown)?);
+        self.index.mocks.push(MockOutline::of(mock, place).ok_or_else(unknown)?);
         if let (Some(request), Some(protocol)) = (&mock.exchange.request, ProtocolId::of(&mock.exchange.protocol)) {
-            note_secrets(place.file, protocol, request, &mut self.0.secrets);
+            note_secrets(place.file, protocol, request, &mut self.index.secrets);
         }
         Ok(())
     }
 
     /// Adds an entry of `timing.yaml`.
-    pub(crate) fn timed(&mut self, owner: Owner, connection: u32, place: Place) {
-        self.0.timing.push(TimingOutline { owner, connection, place });
+    pub(crate) fn timed(&mut self, owner: Owner, place: Place, at: &Circumstance) {
+        let party = self.party(Party::of(at));
+        let Circumstance { at_ns, latency_ns, .. } = *at;
+        self.index.timing.push(TimingOutline { owner, place, at_ns, latency_ns, party });
+    }
+
+    /// The number of a party.
+    fn party(&mut self, party: Party) -> u32 {
+        let parties = &mut self.index.parties;
+        *self.parties.entry(party).or_insert_with_key(|party| {
+            parties.push(party.clone());
+            u32::try_from(parties.len() - 1).unwrap_or(u32::MAX)
+        })
     }
 
     /// Says when the recording began.
     pub(crate) fn started(&mut self, started: Started) {
-        self.0.started = Some(started);
+        self.index.started = Some(started);
     }
 
     fn timing(&mut self, node: &Node, place: Place) -> Result<(), Fault> {
         let Kind::Map(pairs) = &node.kind else { return Ok(()) };
         for (key, value) in pairs {
             if key.as_str() == Some(layout::START) {
-                if self.0.started.is_some() {
+                if self.index.started.is_some() {
                     return Err(Fault { line: key.line, reason: twice(layout::START) });
                 }
                 self.started(Started { at_ns: document::read_start(value)?, file: place.file });
@@ -148,7 +170,7 @@ impl Builder {
             let at = document::read_circumstance(value)?;
             // What belongs to nothing that is here says nothing.
             if let Some(owner) = key.as_str().and_then(Owner::of) {
-                self.timed(owner, at.connection, place);
+                self.timed(owner, place, &at);
             }
         }
         Ok(())
@@ -156,7 +178,7 @@ impl Builder {
 
     /// Puts everything in order, and looks at what must hold between documents.
     pub(crate) fn finish(self, dir: &Path) -> Result<Index, Error> {
-        let mut index = self.0;
+        let mut index = self.index;
         index.tests.sort_by_key(|test| test.id);
         index.mocks.sort_by_key(|mock| mock.id);
         index.timing.sort_by_key(|timing| timing.owner);

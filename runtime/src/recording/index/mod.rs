@@ -25,7 +25,7 @@ pub(super) use stamp::Hasher;
 pub use stamp::Stamped;
 
 use super::bodies::InFolder;
-use super::outline::{MockOutline, Owner, SecretPlace, Started, TestOutline, TimingOutline};
+use super::outline::{MockOutline, Owner, Party, SecretPlace, Started, TestOutline, TimingOutline};
 use super::{Error, layout};
 
 /// Everything that is known of a recording's documents without reading them.
@@ -41,6 +41,8 @@ pub struct Index {
     pub mocks: Vec<MockOutline>,
     /// By owner.
     pub timing: Vec<TimingOutline>,
+    /// Who took part; entries of `timing` name them by their number here.
+    pub parties: Vec<Party>,
     /// When the recording began, where it says so.
     pub started: Option<Started>,
     /// Where requests of mocks have redacted values; each place once a file.
@@ -68,7 +70,7 @@ impl Index {
     /// The connection of an exchange, as far as `timing.yaml` tells.
     pub fn connection(&self, owner: Owner) -> Option<u32> {
         let at = self.timing.binary_search_by(|timing| timing.owner.cmp(&owner)).ok()?;
-        self.timing.get(at).map(|timing| timing.connection)
+        self.parties.get(self.timing.get(at)?.party as usize).map(|party| party.connection)
     }
 
     /// Gives the index of the recording at `dir`: what is kept there as far as it fits, the rest from the YAML files. `tell` is called

@@ -12,7 +12,7 @@ use super::stamp::{Hasher, changed_ns};
 use crate::recording::layout;
 
 /// What the first line says; another number where the encoding changes.
-const MAGIC: &str = "reel index 2";
+const MAGIC: &str = "reel index 3";
 /// The longest index that is read: it is in memory as long as the recording is.
 const MAX_INDEX_LEN_BYTES: u64 = 256 << 20;
 
@@ -73,6 +73,7 @@ impl Index {
             self.tests.iter().map(|test| test.protocol).chain(self.mocks.iter().map(|mock| mock.id.protocol));
         let effects = self.tests.iter().flat_map(|test| test.effects.iter().map(|effect| effect.call.protocol));
         files.all(|file| self.files.get(file as usize).is_some())
+            && self.timing.iter().all(|timing| self.parties.get(timing.party as usize).is_some())
             && protocols.chain(effects).all(|protocol| protocol.is_known())
     }
 }
