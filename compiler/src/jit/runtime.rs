@@ -58,7 +58,7 @@ impl<'c> Context<'c> {
     #[inline]
     pub(super) fn finish(self) {
         if let Some(unusual) = self.unusual {
-            unusual.finish();
+            (*unusual).finish();
         }
     }
 
@@ -103,7 +103,7 @@ impl<'c> Context<'c> {
 
 impl Unusual {
     #[cold]
-    fn finish(self: Box<Self>) {
+    fn finish(self) {
         if let Some(panic) = self.panic {
             resume_unwind(panic);
         }

@@ -83,8 +83,8 @@ impl Ahead {
     /// A thread that ended before its last batch has panicked: so does whoever waits for it.
     fn give_up(&mut self) -> ! {
         self.batches.clear();
-        let panics = self.threads.drain(..).filter_map(|thread| thread.join().err());
-        resume_unwind(panics.last().unwrap_or_else(|| Box::new("a reader of documents ended early")))
+        let mut panics: Vec<_> = self.threads.drain(..).filter_map(|thread| thread.join().err()).collect();
+        resume_unwind(panics.pop().unwrap_or_else(|| Box::new("a reader of documents ended early")))
     }
 }
 
