@@ -7,11 +7,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use reel::capture::connections::{ConnId, Ends, Moment};
-use reel::capture::conversations::Heard;
+use reel::capture::connections::{Ends, Moment};
 use reel::engine::compile;
 use reel::engine::environment::Machine;
 use reel::engine::messages::Messages;
+use reel::engine::occurrence::{Occurrence, SoFar, What};
 use reel_lang::check::Options;
 use reel_lang::schema::{Direction, Side};
 use reel_lang::span::SourceMap;
@@ -53,7 +53,7 @@ const REQUEST: &[u8] =
     b"GET /orders/1234/items?page=2 HTTP/1.1\r\nHost: shop.test\r\nX-Id: 7\r\nContent-Length: 11\r\n\r\n{\"count\":3}";
 const RESPONSE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
 
-fn heard() -> Heard {
+fn heard() -> Occurrence {
     let protocol = by_name("http").unwrap();
     let mut codec = protocol.codec();
     let moment = Moment { time_ns: 5, task: Task { tgid: 1, tid: 2 } };
@@ -62,13 +62,14 @@ fn heard() -> Heard {
             codec.pair(&message);
             Some(Timed { message, first_ns: 5, last_ns: 9, tag: moment })
         }
-        Frame::Incomplete => panic!("not a message"),
+        other => panic!("not a message: {other:?}"),
     };
     let (request, response) = (timed(Side::Request, REQUEST), timed(Side::Response, RESPONSE));
     let exchange = Exchange { protocol, request, interim: Vec::new(), response, fault: None };
     let ends =
         Ends { direction: Direction::Out, server: ([10, 0, 0, 1], 80).into(), client: ([10, 0, 0, 2], 40_000).into() };
-    Heard { conn: ConnId(1), ends, exchange }
+    let so_far = SoFar { opened_ns: Some(1), sent_bytes: Some([100, 50]) };
+    Occurrence { ends, so_far, comm: "worker".to_owned(), cgroup: None, what: What::Exchange(exchange) }
 }
 
 /// What the second message of this kind takes: the first one may grow what is kept.
@@ -79,8 +80,8 @@ fn second(script: &str) -> u64 {
     let native = compile::native_only(&program).unwrap_or_else(|faults| panic!("{script}: {:?}", faults.0));
     let mut messages = Messages::compile(&program, native).unwrap().unwrap();
     let heard = heard();
-    messages.exchange(&heard, "worker");
-    allocations(|| messages.exchange(&heard, "worker"))
+    messages.hear(&heard);
+    allocations(|| messages.hear(&heard))
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Maker {
             builder.mock(mock, Place::at(0, 1, at, "")).unwrap();
         }
         for (id, at) in &self.timing {
-            builder.timed(Owner::of(id).unwrap(), at.connection, Place::at(0, 1, 0, ""));
+            builder.timed(Owner::of(id).unwrap(), Place::at(0, 1, 0, ""), at);
         }
         let index = builder.finish(Path::new("/nowhere")).unwrap();
         Arc::new(InMemory { index, mocks: self.mocks.clone(), reads: AtomicUsize::new(0) })
