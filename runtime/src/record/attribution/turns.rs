@@ -136,11 +136,8 @@ impl Turns {
             }
             looks -= 1;
             for changed in self.look(n) {
-                for next in changed..self.ends[changed] {
-                    if !std::mem::replace(&mut is_queued[next], true) {
-                        queue.push_back(next);
-                    }
-                }
+                let moments = changed..self.ends[changed];
+                queue.extend(moments.filter(|&next| !std::mem::replace(&mut is_queued[next], true)));
             }
         }
         self
