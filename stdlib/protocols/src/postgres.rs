@@ -166,7 +166,7 @@ fn answer(message: &Message, out: &mut Vec<u8>) -> Result<(), String> {
     // Values that have no text have a binary form.
     for formats in &codes {
         let mut written = Vec::new();
-        match write::outcome(message, write::Wanted { is_described: true, formats }, &mut written) {
+        match write::outcome(message, write::Wanted { is_described: true, formats, is_brief: true }, &mut written) {
             Ok(()) => {
                 out.extend(written);
                 return Ok(());

@@ -89,24 +89,30 @@ fn put_line(ids: &[u32], values: &[Value], out: &mut Vec<u8>) {
 }
 
 fn escape(text: &[u8], out: &mut Vec<u8>) {
-    for byte in text {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            _ => out.push(*byte),
-        }
+    let mut rest = text;
+    while let Some(at) = memchr::memchr3(b'\\', b'\t', b'\n', rest).into_iter().chain(memchr::memchr(b'\r', rest)).min()
+    {
+        let (plain, special) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        out.extend_from_slice(plain);
+        out.push(b'\\');
+        out.push(match special.first() {
+            Some(b'\t') => b't',
+            Some(b'\n') => b'n',
+            Some(b'\r') => b'r',
+            _ => b'\\',
+        });
+        rest = special.get(1..).unwrap_or_default();
     }
+    out.extend_from_slice(rest);
 }
 
-/// Gives each row's values to `each`, until it fails.
+/// Gives each row's values to `each`, until it fails. Where a column is wanted as text, a value that is written as text is given as that.
 ///
 /// # Errors
 /// What is wrong with the rows, for a person; and whatever `each` says.
 pub(super) fn for_each(
     rows: &Value,
-    ids: &[u32],
+    shapes: &[Shape],
     mut each: impl FnMut(&[Value]) -> Result<(), String>,
 ) -> Result<(), String> {
     match rows.untagged() {
@@ -116,48 +122,62 @@ pub(super) fn for_each(
             _ => Err("a row must be a list of values".to_owned()),
         }),
         Value::Str(text) => {
-            let mut lines = text.split(|byte| *byte == b'\n');
-            // The text ends with a line's end.
-            if lines.next_back().is_some_and(|rest| !rest.is_empty()) {
-                return Err("the last row has no end of line".to_owned());
+            let mut rest: &[u8] = text;
+            while !rest.is_empty() {
+                let end = memchr::memchr(b'\n', rest).ok_or("the last row has no end of line")?;
+                each(&read_line(rest.get(..end).unwrap_or_default(), shapes))?;
+                rest = rest.get(end.saturating_add(1)..).unwrap_or_default();
             }
-            lines.try_for_each(|line| {
-                let cells = line.split(|byte| *byte == b'\t').enumerate();
-                let values = cells.map(|(index, cell)| read_cell(cell, ids.get(index).copied().unwrap_or(0)));
-                let values: Vec<Value> = if line.is_empty() && ids.is_empty() { Vec::new() } else { values.collect() };
-                each(&values)
-            })
+            Ok(())
         }
         _ => Err("rows must be a list of lists, or a text as COPY writes it".to_owned()),
     }
 }
 
-fn read_cell(cell: &[u8], id: u32) -> Value {
+fn read_line(line: &[u8], shapes: &[Shape]) -> Vec<Value> {
+    let mut values = Vec::with_capacity(shapes.len());
+    if line.is_empty() && shapes.is_empty() {
+        return values;
+    }
+    let unknown = Shape { id: 0, format: Format::Text };
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\t', line).chain([line.len()]) {
+        let shape = shapes.get(values.len()).copied().unwrap_or(unknown);
+        values.push(read_cell(line.get(start..end).unwrap_or_default(), shape));
+        start = end.saturating_add(1);
+    }
+    values
+}
+
+fn read_cell(cell: &[u8], shape: Shape) -> Value {
     match cell {
         [b'\\', b'N'] => Value::Null,
         [b'\\', b'B', digits @ ..] => {
             Value::Tagged(types::BINARY, Box::new(Value::Str(from_hex(digits).unwrap_or_default().into())))
         }
         [b'\\', b'T', text @ ..] => Value::Tagged(types::TEXT, Box::new(Value::Str(unescape(text).into()))),
-        text => types::decode(id, Format::Text, &unescape(text)),
+        text => match shape.format {
+            Format::Text => Value::Tagged(types::TEXT, Box::new(Value::Str(unescape(text).into()))),
+            Format::Binary => types::decode(shape.id, Format::Text, &unescape(text)),
+        },
     }
 }
 
 fn unescape(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        match (byte, byte == &b'\\') {
-            (_, true) => match bytes.next() {
-                Some(b't') => out.push(b'\t'),
-                Some(b'n') => out.push(b'\n'),
-                Some(b'r') => out.push(b'\r'),
-                Some(other) => out.push(*other),
-                None => {}
-            },
-            (byte, false) => out.push(*byte),
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(rest.get(..at).unwrap_or_default());
+        match rest.get(at.saturating_add(1)) {
+            Some(b't') => out.push(b'\t'),
+            Some(b'n') => out.push(b'\n'),
+            Some(b'r') => out.push(b'\r'),
+            Some(other) => out.push(*other),
+            None => {}
         }
+        rest = rest.get(at.saturating_add(2)..).unwrap_or_default();
     }
+    out.extend_from_slice(rest);
     out
 }
 
@@ -188,10 +208,11 @@ mod tests {
         for row in cells.iter().take(2) {
             small.push(&shapes, row);
         }
-        let ids: Vec<u32> = shapes.iter().map(|shape| shape.id).collect();
-        let read = |value: &Value| {
+        // Read to be written in the binary format, values are typed.
+        let binary = shapes.map(|one| shape(one.id, Format::Binary));
+        let read = |value: &Value, shapes: &[Shape]| {
             let mut all = Vec::new();
-            let done = for_each(value, &ids, |values| {
+            let done = for_each(value, shapes, |values| {
                 all.push(values.to_vec());
                 Ok(())
             });
@@ -200,9 +221,9 @@ mod tests {
         };
         let (small, large) = (small.into_value(), large.into_value());
         assert!(matches!((&small, &large), (Value::List(_), Value::Str(_))));
-        assert_eq!(read(&large).get(..2).map(<[_]>::to_vec), Some(read(&small)));
-        assert_eq!(read(&large).len(), 3);
-        for (values, row) in read(&large).iter().zip(&cells) {
+        assert_eq!(read(&large, &binary).get(..2).map(<[_]>::to_vec), Some(read(&small, &binary)));
+        assert_eq!(read(&large, &binary).len(), 3);
+        for (values, row) in read(&large, &shapes).iter().zip(&cells) {
             for ((value, cell), shape) in values.iter().zip(row).zip(&shapes) {
                 let written = (*value != Value::Null).then(|| types::encode(shape.id, shape.format, value));
                 assert_eq!(written, cell.map(|cell| Ok(cell.to_vec())));

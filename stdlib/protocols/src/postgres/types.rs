@@ -180,6 +180,7 @@ pub(super) fn len(id: u32) -> i16 {
 pub(super) fn decode(id: u32, format: Format, bytes: &[u8]) -> Value {
     let kind = kind(id);
     match format {
+        Format::Text if is_text(kind) => Value::text(bytes),
         Format::Text => match from_text(kind, bytes) {
             Some(value) if to_text(kind, &value).as_deref() == Some(bytes) => value,
             _ if kind == Kind::Bytea => Value::Tagged(TEXT, Box::new(Value::text(bytes))),
@@ -208,6 +209,12 @@ pub(super) fn encode(id: u32, format: Format, value: &Value) -> Result<Vec<u8>, 
         let format = if format == Format::Text { "text" } else { "binary" };
         format!("a {} of type {} has no {format} format here", value.kind(), name(id))
     })
+}
+
+/// Whether a type's text is its value.
+fn is_text(kind: Kind) -> bool {
+    use Kind::{Array, Bool, Bytea, Float4, Float8, Int, Numeric, Oid};
+    !matches!(kind, Bool | Int(_) | Oid | Float4 | Float8 | Numeric | Bytea | Array(_))
 }
 
 fn from_text(kind: Kind, bytes: &[u8]) -> Option<Value> {

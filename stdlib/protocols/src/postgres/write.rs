@@ -3,10 +3,11 @@
 use reel_lang::value::Value;
 
 use super::fields::{self, Described, text_of};
+use super::rows::{self, Shape};
 use super::slots::response;
+use super::sql::Status;
 use super::types::{self, Format};
 use super::wire::{Backend, Copy, packet, put_cell, put_count};
-use super::{rows, sql::Status};
 use crate::Message;
 
 /// How rows are to be written.
@@ -16,6 +17,8 @@ pub(super) struct Wanted<'a> {
     pub(super) is_described: bool,
     /// The formats that Bind asked for.
     pub(super) formats: &'a [u16],
+    /// Whether large results are left out, whose text is not looked at before it is sent.
+    pub(super) is_brief: bool,
 }
 
 /// The codes of formats for so many columns.
@@ -122,13 +125,19 @@ fn result(
     if let (true, Some(columns)) = (wanted.is_described, &columns) {
         description(Some(columns), wanted.formats, out);
     }
-    let ids: Vec<u32> = columns.iter().flatten().map(|column| column.id).collect();
-    rows::for_each(rows, &ids, |values| {
-        if columns.is_some() && values.len() != ids.len() {
-            return Err(format!("a row has {} values for {} columns", values.len(), ids.len()));
-        }
-        row(&ids, values, wanted.formats, out)
-    })?;
+    let shape = |(index, column): (usize, &Described)| Shape {
+        id: column.id,
+        format: Format::nth(wanted.formats, index).unwrap_or(Format::Text),
+    };
+    let shapes: Vec<Shape> = columns.iter().flatten().enumerate().map(shape).collect();
+    if !(wanted.is_brief && matches!(rows, Value::Str(_))) {
+        rows::for_each(rows, &shapes, |values| {
+            if columns.is_some() && values.len() != shapes.len() {
+                return Err(format!("a row has {} values for {} columns", values.len(), shapes.len()));
+            }
+            row(&shapes, values, wanted.formats, out)
+        })?;
+    }
     if !copy.is_nil() {
         copied(copy, out)?;
     }
@@ -142,12 +151,12 @@ fn result(
     Ok(())
 }
 
-fn row(ids: &[u32], values: &[Value], codes: &[u16], out: &mut Vec<u8>) -> Result<(), String> {
+fn row(shapes: &[Shape], values: &[Value], codes: &[u16], out: &mut Vec<u8>) -> Result<(), String> {
     let mut wrong = None;
     packet(out, Some(b'D'), |out| {
         put_count(out, values.len());
         for (index, value) in values.iter().enumerate() {
-            let id = ids.get(index).copied().unwrap_or(0);
+            let id = shapes.get(index).map_or(0, |shape| shape.id);
             let format = Format::nth(codes, index).unwrap_or(Format::Text);
             match value {
                 Value::Null | Value::Nil => put_cell(out, None),

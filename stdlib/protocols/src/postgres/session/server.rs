@@ -302,7 +302,7 @@ impl Playing {
 
     /// Answers a simple query.
     fn give_all(&mut self, sql: bytes::Bytes, response: &Message) -> Result<(), String> {
-        write::outcome(response, Wanted { is_described: true, formats: &[] }, &mut self.out)?;
+        write::outcome(response, Wanted { is_described: true, formats: &[], is_brief: false }, &mut self.out)?;
         if write::is_copy_in(response) {
             self.session.pending.push_front(Pending::CopyIn(Box::new(Pending::Query(sql))));
             return Ok(());
@@ -322,7 +322,7 @@ impl Playing {
         if known.is_none() && response.field(response::ROWS).is_nil() && has_failed {
             return self.fail(response);
         }
-        let wanted = Wanted { is_described: false, formats: &portal.results };
+        let wanted = Wanted { is_described: false, formats: &portal.results, is_brief: false };
         let before = self.out.len();
         if let Err(reason) = write::outcome(response, wanted, &mut self.out) {
             self.out.truncate(before);
