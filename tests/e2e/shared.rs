@@ -55,11 +55,11 @@ fn an_aggregation_is_the_sum_of_both_sides_wherever_it_is_read() {
         http:out:exchange {
             @n = count(); @sum["a"] = sum(4); @sum["b"] = sum(1); @min = min(-7); @max = max(-6); @avg = avg(1); @stats = stats(1);
             @size = hist(2); @ms = lhist(95, 0, 100, 10); @by[path] = count();
-            printf("native %d %d %d\n", @n, @sum["a"], @sum["none"] == nil);
+            printf("native %d %d %d\n", @n, @sum["a"], @sum["none"]);
         }
         end { printf("kernel %d %d %d %d %d %d\n", @n, @sum["a"], @sum["b"], @min, @max, @avg); }"#;
     let Some(ran) = two_requests(script) else { return };
-    let ran = ran.prints("native 2 7 1\nnative 3 11 1\nkernel 3 11 2 -7 -5 2\n");
+    let ran = ran.prints("native 2 7 0\nnative 3 11 0\nkernel 3 11 2 -7 -5 2\n");
     let ran = ran.prints("@n: 3\n").prints("@sum[b]: 2\n@sum[a]: 11\n").prints("@min: -7\n").prints("@max: -5\n");
     let ran = ran.prints("@avg: 2\n").prints("@stats: count 3, average 4, total 12\n");
     ran.prints("[2, 4)                  3 |")

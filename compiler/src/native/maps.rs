@@ -234,7 +234,7 @@ impl Maps {
             None => native.map_or_else(absent, Cell::value),
             Some(shared) => match shared.agg() {
                 Some(agg) => merge(native, shared.state(agg, key)).map_or_else(absent, |cell| cell.value()),
-                None => Some(shared.get(key)).filter(|value| !value.is_nil()).unwrap_or_else(absent),
+                None => shared.get(key).unwrap_or_else(absent),
             },
         }
     }

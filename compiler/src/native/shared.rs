@@ -121,13 +121,13 @@ impl Shared {
         Some(if native.update(&key, &bytes) { Ok(()) } else { Err(Refusal::Full) })
     }
 
-    /// The plain value of a key, nil where it is absent.
-    pub(super) fn get(&self, key: &[Value]) -> Value {
-        let values = self.key(key).and_then(|key| self.map.lookup(&key)).unwrap_or_default();
-        values.first().map_or(Value::Nil, |bytes| self.value(bytes, &AsValues))
+    /// The plain value of a key, if it is there; nil for a text that the kernel cut.
+    pub(super) fn get(&self, key: &[Value]) -> Option<Value> {
+        let values = self.map.lookup(&self.key(key)?)?;
+        values.first().map(|bytes| self.value(bytes, &AsValues))
     }
 
-    /// Sets a plain value. Nil, which is what reading an absent entry gives, removes the entry; so does a value without a form in
+    /// Sets a plain value. Nil removes the entry, since the kernel has no such value; so does a value without a form in
     /// the kernel, since what was there before is no longer true.
     pub(super) fn set(&self, key: &[Value], value: &Value) -> Result<(), Refusal> {
         let key = self.key(key).ok_or(Refusal::NoForm)?;
@@ -142,7 +142,7 @@ impl Shared {
     /// Adds to a number; an absent one counts from 0. Only native code adds in place: the planner has refused a map to which both
     /// sides do.
     pub(super) fn add(&self, key: &[Value], delta: i64) -> Result<(), Refusal> {
-        let old = number::bits(View::of(&self.get(key))).unwrap_or(0);
+        let old = self.get(key).and_then(|old| number::bits(View::of(&old))).unwrap_or(0);
         let sum = old.wrapping_add(delta);
         let is_unsigned = self.def.value.int().is_some_and(|int| !int.signed);
         self.set(key, &if is_unsigned { Value::from(sum.cast_unsigned()) } else { Value::Int(sum) })

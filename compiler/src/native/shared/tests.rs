@@ -97,13 +97,23 @@ fn plain_values_lie_in_the_kernel() {
     maps.set(0, &key("c"), Value::Int(1));
     assert_eq!((maps.has(0, &key("c")), maps.lost(0), maps.unheld(0)), (false, 1, 0));
     maps.set(0, &key("a"), Value::Nil);
-    assert_eq!((maps.has(0, &key("a")), maps.get(0, &key("a")), maps.unheld(0)), (false, Value::Nil, 0));
+    assert_eq!((maps.has(0, &key("a")), maps.get(0, &key("a")), maps.unheld(0)), (false, Value::Int(0), 0));
     maps.set(0, &key("b"), Value::from("no number"));
     assert_eq!((maps.has(0, &key("b")), maps.unheld(0)), (false, 1));
     maps.set(0, &key("too long"), Value::Int(1));
     maps.set(0, &[Value::Nil], Value::Int(1));
     assert_eq!((listed(&maps).len(), maps.unheld(0)), (0, 3));
     assert!(!maps.delete(0, &key("too long")));
+}
+
+#[test]
+fn a_text_that_the_kernel_cut_is_nil_and_an_absent_one_is_empty() {
+    let (def, map) = (def(Ty::Str, 8), Arc::new(Fake::default()));
+    let maps = shared(&def, &map, None);
+    map.update(&bytes(b"cut"), &bytes(&[b"1234567", &[CUT][..]].concat()));
+    map.update(&bytes(b"whole"), &bytes(b"1234567"));
+    let found = ["cut", "whole", "absent"].map(|text| maps.get(0, &key(text)));
+    assert_eq!(found, [Value::Nil, Value::from("1234567"), Value::from("")]);
 }
 
 #[test]
