@@ -22,6 +22,7 @@ mod network;
 mod passthrough;
 mod pipes;
 mod postgres;
+mod postgres_drivers;
 mod recordings;
 mod report;
 mod runners;

@@ -1,0 +1,40 @@
+"""The client of the services on PostgreSQL (`tests/apps/pg-*`): from so many threads, an order each is made and read; then one request of each other kind."""
+
+import http.client
+import json
+import sys
+import threading
+
+port, clients = (int(word) for word in sys.argv[1:3])
+failed = []
+
+
+def ask(method, path, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    if answer.status != 200:
+        failed.append(f"{method} {path}: {answer.status} {text}")
+        raise SystemExit
+    return json.loads(text)
+
+
+def order(client):
+    made = ask("POST", "/orders", {"name": f"tea-{client}", "price": "2.50"})
+    read = ask("GET", f"/orders/{made['id']}")
+    if (read["name"], read["tags"]) != (f"tea-{client}", ["new", "hot"]):
+        failed.append(f"another order came back: {read}")
+
+
+threads = [threading.Thread(target=order, args=(client,)) for client in range(clients)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+if not failed:
+    ask("GET", "/types")
+    ask("POST", "/undone", {"name": "spilt", "price": "1.00"})
+if failed:
+    sys.exit("\n".join(failed))

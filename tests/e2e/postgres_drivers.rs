@@ -1,0 +1,197 @@
+//! Drivers and ORMs as services use them, on PostgreSQL: each service of `tests/apps/pg-*` is recorded with a real server, under one
+//! client and, where a thread or a process serves a request, under 32 at once, and replayed again and again with the server stopped.
+//! Each migrates its schema at its start, commits transactions, and rolls one back.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use reel_tests::postgres::{PASSWORD, Postgres, USER, programs};
+use reel_tests::process::{free_port, root, test_env};
+use tempfile::TempDir;
+
+use super::shop::check_complete;
+use super::support::{Ran, folder, has, reel};
+
+const REPLAYS: usize = 10;
+/// For services of which the start takes a second and more.
+const REPLAYS_OF_SLOW_STARTERS: usize = 2;
+const MANY_CLIENTS: usize = 32;
+/// Requests of `pg-client/drive.py` beside the orders, of which there are two a client.
+const OTHER_REQUESTS: usize = 2;
+
+/// A service: the words that start it, before its port, and rules for what differs in it from run to run.
+#[derive(Debug, Clone)]
+struct Service {
+    command: Vec<PathBuf>,
+    rules: Option<PathBuf>,
+}
+
+/// A recording of a service whose database is stopped.
+struct Recorded {
+    service: Service,
+    port: u16,
+    server_port: u16,
+    folder: TempDir,
+    tests: usize,
+}
+
+fn python() -> PathBuf {
+    test_env().join("venv/bin/python")
+}
+
+fn app(path: &str) -> PathBuf {
+    root().join("tests/apps").join(path)
+}
+
+/// What a module of Python, or of Node, leaves on the disk.
+fn package(module: &str) -> PathBuf {
+    test_env().join("venv/lib").join(python_version()).join("site-packages").join(module)
+}
+
+/// The folder's name of the Python that the environment was made with.
+fn python_version() -> String {
+    let versions = std::fs::read_dir(test_env().join("venv/lib")).into_iter().flatten().flatten();
+    versions.map(|version| version.file_name().to_string_lossy().into_owned()).next().unwrap_or_default()
+}
+
+fn can_run(needed: &[&Path]) -> bool {
+    programs().is_some_and(has) && has(python()) && needed.iter().all(has)
+}
+
+impl Service {
+    fn of(words: &[&Path]) -> Service {
+        Service { command: words.iter().map(|word| word.to_path_buf()).collect(), rules: None }
+    }
+
+    fn under(self, rules: PathBuf) -> Service {
+        Service { rules: Some(rules), ..self }
+    }
+
+    fn asyncpg() -> Service {
+        Service::of(&[&python(), &app("pg-asyncpg/app.py")])
+    }
+}
+
+impl Recorded {
+    fn orders(service: &Service, clients: usize) -> Recorded {
+        let port = free_port().unwrap();
+        let drive = format!("{} {} {port} {clients}", python().display(), app("pg-client/drive.py").display());
+        Recorded::of(service, port, &drive, clients * 2 + OTHER_REQUESTS)
+    }
+
+    fn of(service: &Service, port: u16, drive: &str, tests: usize) -> Recorded {
+        let server = Postgres::start("scram-sha-256").expect("postgres starts");
+        let recorded = Recorded { service: service.clone(), port, server_port: server.port, folder: folder(), tests };
+        let mut command = reel(["record", "--drive", drive, "-o"]);
+        let ran = Ran::of(recorded.with_service(command.arg(recorded.dir()))).exits(0);
+        server.stop();
+        check_complete(&ran.err, tests);
+        recorded
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.folder.path().join("recording")
+    }
+
+    #[track_caller]
+    fn passes(&self, times: usize) {
+        for _ in 0..times {
+            let mut command = reel(["replay"]);
+            if let Some(rules) = &self.service.rules {
+                command.arg("-r").arg(rules);
+            }
+            let ran = Ran::of(self.with_service(command.arg(self.dir())));
+            ran.exits(0).prints(&format!("\n{} passed, 0 failed\n", self.tests));
+        }
+    }
+
+    fn with_service<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.arg("--").args(&self.service.command).arg(self.port.to_string());
+        command.env("PGHOST", "127.0.0.1").env("PGPORT", self.server_port.to_string()).env("PGDATABASE", "postgres");
+        command.env("PGUSER", USER).env("PGPASSWORD", PASSWORD).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("NODE_PATH", test_env().join("node/node_modules"))
+    }
+}
+
+/// Records a service under so many clients at once, and replays that so often.
+#[track_caller]
+fn check(service: &Service, clients: usize, replays: usize) {
+    Recorded::orders(service, clients).passes(replays);
+}
+
+/// A service that has one kind of request asked of it, once.
+#[track_caller]
+fn check_request(service: &Service, request: &str, replays: usize) {
+    let port = free_port().unwrap();
+    let drive = request.replace("PORT", &port.to_string());
+    Recorded::of(service, port, &drive, 1).passes(replays);
+}
+
+#[test]
+fn flask_with_sqlalchemy() {
+    if can_run(&[&package("sqlalchemy")]) {
+        let service = Service::of(&[&python(), &app("pg-sqlalchemy/app.py")]);
+        check(&service, 1, REPLAYS_OF_SLOW_STARTERS);
+        check(&service, MANY_CLIENTS, REPLAYS_OF_SLOW_STARTERS);
+    }
+}
+
+#[test]
+fn node_with_pg() {
+    if can_run(&[Path::new("node"), &test_env().join("node/node_modules/pg")]) {
+        check(&Service::of(&[Path::new("node"), &app("pg-node/app.js")]), 1, REPLAYS);
+    }
+}
+
+#[test]
+fn go_with_lib_pq() {
+    let program = test_env().join("go-pg");
+    if can_run(&[&program]) {
+        check(&Service::of(&[&program]), 1, REPLAYS);
+    }
+}
+
+#[test]
+fn fastapi_with_asyncpg() {
+    if can_run(&[&package("asyncpg"), &package("fastapi")]) {
+        check(&Service::asyncpg(), 1, REPLAYS_OF_SLOW_STARTERS);
+    }
+}
+
+#[test]
+fn php_with_pdo() {
+    if can_run(&[Path::new("php")]) {
+        let service = Service::of(&[&app("pg-pdo/serve.sh")]);
+        check(&service, 1, REPLAYS);
+        check(&service, MANY_CLIENTS, REPLAYS);
+    }
+}
+
+/// Django's own migrations run at the start.
+#[test]
+fn django() {
+    if can_run(&[&package("django")]) {
+        let service = Service::of(&[&python(), &app("pg-django/app.py")]).under(app("pg-django/rules.rr"));
+        check(&service, 1, REPLAYS_OF_SLOW_STARTERS);
+    }
+}
+
+/// A COPY in the binary format.
+#[test]
+fn an_import() {
+    if can_run(&[&package("asyncpg"), &package("fastapi"), Path::new("curl")]) {
+        let orders = r#"[{"name":"tea","price":"2.50"},{"name":"salt","price":"0.80"}]"#;
+        let drive = format!("curl -sf http://127.0.0.1:PORT/import -H content-type:application/json -d '{orders}'");
+        check_request(&Service::asyncpg(), &drive, REPLAYS_OF_SLOW_STARTERS);
+    }
+}
+
+/// A service that reads the clock, makes UUIDs, and signs JWTs.
+#[test]
+fn tokens() {
+    if can_run(&[&package("asyncpg"), &package("fastapi"), Path::new("curl")]) {
+        let drive = "curl -sf -X POST http://127.0.0.1:PORT/tokens";
+        let service = Service::asyncpg().under(app("pg-asyncpg/rules.rr"));
+        check_request(&service, drive, REPLAYS_OF_SLOW_STARTERS);
+    }
+}
