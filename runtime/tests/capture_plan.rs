@@ -16,7 +16,7 @@ use reel_compiler::bpf;
 use reel_probes::doctor::{Capability, Rung};
 use reel_probes::load::Loaded;
 
-const RULES: &str = "capture:http:in /port == 8080/ { }\ncapture:redis:in { skip; }\ncapture:dns { skip; }\ncapture:tcp:in { skip; }\n\
+const RULES: &str = "capture:http:in /port == 8080/ { }\ncapture:redis:in { skip; }\ncapture:dns { skip; }\ncapture:postgres { skip; }\ncapture:tcp:in { skip; }\n\
                      capture:http:out /addr != \"10.0.0.1\"/ { }\ncapture:redis:out { skip; }\ncapture:tcp:out { skip; }\n";
 /// The ring of a recording is 8 MiB by default, and its reader is woken at a quarter of it.
 const WAKE_AT_BYTES: &str = "2097152";

@@ -112,16 +112,18 @@ fn warn(written: Result<(), Failure>) {
 }
 
 fn replayed(args: Args) -> Result<Run, Failure> {
+    let rules = load(&args.rules)?;
     let recording = Arc::new(super::recording::open(&args.recording)?);
-    let run = once(&args, &recording, &args.rules)?;
+    let run = once(&args, &recording, rules)?;
     anstream::print!("{}", report::text(&run));
     Ok(run)
 }
 
 /// Replays, and rewrites the recording for what is accepted.
 fn update(args: &Args) -> Outcome {
+    let rules = load(&args.rules)?;
     let recording = Arc::new(super::recording::open(&args.recording)?);
-    let run = once(args, &recording, &args.rules)?;
+    let run = once(args, &recording, rules)?;
     if let Some(ended) = &run.ended {
         anstream::print!("{}", report::text(&run));
         return Err(Failure::new(run.exit(), format!("nothing was accepted: {ended}")));
@@ -139,14 +141,17 @@ fn learn(args: &Args, times: u16) -> Outcome {
     let recording = Arc::new(super::recording::open(&args.recording)?);
     let request =
         learn::Request { recording: &recording, times: usize::from(times), rules: &args.rules, out: &args.learned };
-    let learned = learn::learn(&request, &mut |rules| once(args, &recording, rules))?;
+    let learned = learn::learn(&request, &mut |rules| once(args, &recording, load(rules)?))?;
     anstream::print!("{}", report::learned(&learned, &args.learned));
     Ok(if learned.other.is_empty() { Exit::Passed } else { Exit::TestFailed })
 }
 
+fn load(rules: &[PathBuf]) -> Result<Arc<dyn Rules>, Failure> {
+    Ok(Arc::new(rules::load(rules, &Machine::default())?))
+}
+
 /// Replays once under these rules.
-fn once(args: &Args, recording: &Arc<Recording>, rules: &[PathBuf]) -> Result<Run, Failure> {
-    let rules: Arc<dyn Rules> = Arc::new(rules::load(rules, &Machine::default())?);
+fn once(args: &Args, recording: &Arc<Recording>, rules: Arc<dyn Rules>) -> Result<Run, Failure> {
     let given = args.secret.iter().map(|secret| secret_of(secret)).collect::<Result<Vec<_>, _>>()?;
     let supplied = secrets::supply(recording, &given, &secrets::state_folder())?;
     let options = Options {
