@@ -60,10 +60,9 @@ impl Evidence {
             let Some(outline) = recording.find_test(outcome.id).filter(|_| !outcome.is_passed()) else { continue };
             let test = Some(outcome.id);
             let effects = &outcome.effects;
-            let has_missed = !(effects.changed.is_empty() && effects.misses.is_empty() && effects.repeated.is_empty());
             match &outcome.reply {
                 // A call that got an error instead of its answer explains any response: the next round tells.
-                Reply::Compared(_) if has_missed => {}
+                Reply::Compared(_) if effects.has_missed() => {}
                 Reply::Compared(differences) if !differences.is_empty() => {
                     let recorded = recording.test(outline)?.exchange;
                     let replayed = outcome.answer.as_ref().and_then(|answer| answer.response.as_ref());

@@ -119,6 +119,11 @@ impl Effects {
             && self.answered.iter().all(|answered| answered.differences.is_empty())
     }
 
+    /// Whether a call got an error in place of an answer: it explains whatever the test did after it.
+    pub fn has_missed(&self) -> bool {
+        !(self.changed.is_empty() && self.misses.is_empty() && self.repeated.is_empty())
+    }
+
     /// Takes note of a call that was not recorded.
     pub(super) fn miss(&mut self, miss: Miss) {
         if self.misses.len() < MAX_MISSES {

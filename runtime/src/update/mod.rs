@@ -59,7 +59,7 @@ pub fn changes(run: &Run) -> Changes {
     for outcome in run.tests.iter().filter(|outcome| !outcome.is_passed()) {
         let name = format!("{} {}", outcome.id, outcome.title);
         let effects = &outcome.effects;
-        let has_missed = !(effects.changed.is_empty() && effects.misses.is_empty() && effects.repeated.is_empty());
+        let has_missed = effects.has_missed();
         match &outcome.reply {
             Reply::Compared(_) if has_missed => {
                 found.others.push(format!("{name}: what follows a call that got an error in place of its answer"));

@@ -1,3 +1,5 @@
+//! Shared maps against a kernel's map that is a table in memory: what message clauses read and write there, and what has no form in it.
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
