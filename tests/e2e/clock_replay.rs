@@ -8,24 +8,26 @@ use reel_tests::process::{free_port, root};
 
 use super::support::{Ran, folder, has, reel};
 
-const DATES: [&str; 3] = ["2024-02-29", "2024-03-01", "2024-03-02"];
+pub const DATES: [&str; 3] = ["2024-02-29", "2024-03-01", "2024-03-02"];
 /// A day in nanoseconds.
 const DAY_NS: u64 = 86_400_000_000_000;
 
 /// A recording of the service.
-struct Told {
+pub struct Told {
     _folder: tempfile::TempDir,
     dir: PathBuf,
     port: u16,
+    /// The program of the service.
+    pub program: PathBuf,
 }
 
 impl Told {
     /// Records requests; where `dates` are given, of those days.
     #[track_caller]
-    fn record(paths: &[&str], dates: &[&str]) -> Told {
+    pub fn record(paths: &[&str], dates: &[&str]) -> Told {
         let (folder, port) = (folder(), free_port().unwrap());
         let dir = folder.path().join("recording");
-        let told = Told { _folder: folder, dir, port };
+        let told = Told { _folder: folder, dir, port, program: root().join("tests/apps/clock/service.py") };
         let client = "import sys, urllib.request\nfor url in sys.argv[1:]: urllib.request.urlopen(url).read()";
         let urls: Vec<String> = paths.iter().map(|path| format!("http://127.0.0.1:{port}{path}")).collect();
         let drive = format!("python3 -c '{client}' {}", urls.join(" "));
@@ -44,7 +46,7 @@ impl Told {
     }
 
     fn service<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command.arg(&self.dir).args(["--", "python3"]).arg(root().join("tests/apps/clock/service.py"));
+        command.arg(&self.dir).args(["--", "python3"]).arg(&self.program);
         command.env("PORT", self.port.to_string())
     }
 
@@ -59,7 +61,7 @@ impl Told {
         fs::write(&path, text).unwrap();
     }
 
-    fn replay(&self, options: &[&str]) -> Ran {
+    pub fn replay(&self, options: &[&str]) -> Ran {
         Ran::of(self.service(reel(["replay"]).args(options)))
     }
 }

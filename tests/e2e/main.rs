@@ -18,6 +18,7 @@ mod dns;
 mod killed;
 mod learn;
 mod list;
+mod mutations;
 mod network;
 mod passthrough;
 mod pipes;

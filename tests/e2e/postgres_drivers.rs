@@ -21,30 +21,30 @@ const OTHER_REQUESTS: usize = 2;
 
 /// A service: the words that start it, before its port, and rules for what differs in it from run to run.
 #[derive(Debug, Clone)]
-struct Service {
+pub struct Service {
     command: Vec<PathBuf>,
     rules: Option<PathBuf>,
 }
 
 /// A recording of a service whose database is stopped.
-struct Recorded {
-    service: Service,
+pub struct Recorded {
+    pub service: Service,
     port: u16,
     server_port: u16,
     folder: TempDir,
     tests: usize,
 }
 
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     test_env().join("venv/bin/python")
 }
 
-fn app(path: &str) -> PathBuf {
+pub fn app(path: &str) -> PathBuf {
     root().join("tests/apps").join(path)
 }
 
 /// What a module of Python, or of Node, leaves on the disk.
-fn package(module: &str) -> PathBuf {
+pub fn package(module: &str) -> PathBuf {
     test_env().join("venv/lib").join(python_version()).join("site-packages").join(module)
 }
 
@@ -54,12 +54,12 @@ fn python_version() -> String {
     versions.map(|version| version.file_name().to_string_lossy().into_owned()).next().unwrap_or_default()
 }
 
-fn can_run(needed: &[&Path]) -> bool {
+pub fn can_run(needed: &[&Path]) -> bool {
     programs().is_some_and(has) && has(python()) && needed.iter().all(has)
 }
 
 impl Service {
-    fn of(words: &[&Path]) -> Service {
+    pub fn of(words: &[&Path]) -> Service {
         Service { command: words.iter().map(|word| word.to_path_buf()).collect(), rules: None }
     }
 
@@ -73,7 +73,7 @@ impl Service {
 }
 
 impl Recorded {
-    fn orders(service: &Service, clients: usize) -> Recorded {
+    pub fn orders(service: &Service, clients: usize) -> Recorded {
         let port = free_port().unwrap();
         let drive = format!("{} {} {port} {clients}", python().display(), app("pg-client/drive.py").display());
         Recorded::of(service, port, &drive, clients * 2 + OTHER_REQUESTS)
@@ -96,13 +96,16 @@ impl Recorded {
     #[track_caller]
     fn passes(&self, times: usize) {
         for _ in 0..times {
-            let mut command = reel(["replay"]);
-            if let Some(rules) = &self.service.rules {
-                command.arg("-r").arg(rules);
-            }
-            let ran = Ran::of(self.with_service(command.arg(self.dir())));
-            ran.exits(0).prints(&format!("\n{} passed, 0 failed\n", self.tests));
+            self.replay().exits(0).prints(&format!("\n{} passed, 0 failed\n", self.tests));
         }
+    }
+
+    pub fn replay(&self) -> Ran {
+        let mut command = reel(["replay"]);
+        if let Some(rules) = &self.service.rules {
+            command.arg("-r").arg(rules);
+        }
+        Ran::of(self.with_service(command.arg(self.dir())))
     }
 
     fn with_service<'a>(&self, command: &'a mut Command) -> &'a mut Command {

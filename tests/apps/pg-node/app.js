@@ -4,6 +4,8 @@ const http = require("node:http");
 const { Pool } = require("pg");
 
 const pool = new Pool({ max: 5 });
+// A connection that is lost fails its query, not the service.
+pool.on("connect", (client) => client.on("error", () => {}));
 const INSERT = "INSERT INTO orders (name, price, tags) VALUES ($1, $2, $3) RETURNING id";
 
 async function body(request) {
