@@ -163,6 +163,21 @@ fn many_clients_at_once() {
 }
 
 #[test]
+fn a_result_of_50_mb() {
+    if !can_run() || !has("curl") {
+        return;
+    }
+    let port = free_port().unwrap();
+    let drive = format!("curl -sf http://127.0.0.1:{port}/large/50000");
+    let recorded = Recorded::of(PSYCOPG, "trust", port, &drive, 1);
+    let test = fs::read_to_string(recorded.dir().join("tests/0001-get-large-50000.yaml")).unwrap();
+    assert!(test.contains("bytes: 50000000\n"), "{test}");
+    for _ in 0..REPLAYS {
+        recorded.passes(&[]);
+    }
+}
+
+#[test]
 fn a_psql_script() {
     if !can_run() || !has("psql") || !has("curl") {
         return;

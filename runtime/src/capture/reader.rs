@@ -17,6 +17,8 @@ use crate::exit::{Exit, Failure};
 const MAX_BATCHES: usize = 4096;
 /// A batch is handed on when it is longer than this.
 const BATCH_LEN_BYTES: usize = 256 << 10;
+/// The thread's nice value: it goes before the app and its servers, which fill the ring within milliseconds where it has to wait.
+const NICE: i32 = -10;
 
 /// Records as the kernel wrote them, one after the other.
 #[derive(Debug, Default)]
@@ -107,6 +109,8 @@ impl Drop for Reader {
 }
 
 fn read(mut capture: Capture, send: &Sender<Batch>, stop: &AtomicBool) -> Capture {
+    // Of the calling thread. Where that is not allowed, what is lost is counted as ever.
+    let _ = rustix::process::setpriority_process(None, NICE);
     loop {
         let stopping = stop.load(Ordering::Acquire);
         if stopping {
