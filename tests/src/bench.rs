@@ -66,6 +66,38 @@ pub fn prefer(pid: u32, priority: u32) -> Result<()> {
     tool("chrt", &["-a", "-f", "-p", &priority.to_string(), &pid.to_string()])
 }
 
+/// A command on a core of its own, before everything that is not real-time.
+pub fn foremost(core: u32, program: &str) -> Command {
+    let mut command = Command::new("chrt");
+    command.args(["-f", "10", "taskset", "-c", &core.to_string(), program]);
+    command
+}
+
+/// How fast a server answered in a run of a client.
+#[derive(Debug, Clone, Copy)]
+pub struct Latency {
+    pub per_second: f64,
+    pub p50_us: f64,
+    pub p99_us: f64,
+}
+
+impl Latency {
+    /// What `wrk --latency` printed; none where that is something else.
+    pub fn of_wrk(text: &str) -> Option<Latency> {
+        let after = |name: &str| text.lines().find_map(|line| Some(line.trim().strip_prefix(name)?.trim().to_owned()));
+        let time_us = |text: String| {
+            let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+            let figure: f64 = text.trim_end_matches(unit).parse().ok()?;
+            Some(figure * [("us", 1.0), ("ms", 1e3), ("s", 1e6)].iter().find(|(name, _)| *name == unit)?.1)
+        };
+        Some(Latency {
+            per_second: after("Requests/sec:")?.parse().ok()?,
+            p50_us: time_us(after("50%")?)?,
+            p99_us: time_us(after("99%")?)?,
+        })
+    }
+}
+
 fn tool(name: &str, args: &[&str]) -> Result<()> {
     let output = Command::new(name).args(args).output().with_context(|| format!("{name} is not installed"))?;
     ensure!(output.status.success(), "{name} {args:?}: {}", String::from_utf8_lossy(&output.stderr).trim());

@@ -72,6 +72,11 @@ impl Postgres {
         Ok(Postgres { port, process, _folder: folder })
     }
 
+    /// The server's first process.
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// How libpq is told to connect.
     pub fn dsn(&self) -> String {
         dsn(self.port)

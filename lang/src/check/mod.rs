@@ -29,6 +29,7 @@ mod macros;
 mod maps;
 mod names;
 mod native;
+mod never;
 mod noise;
 mod operators;
 mod paths;
@@ -103,6 +104,7 @@ pub fn check(programs: &[ast::Program], env: &dyn Environment, options: &Options
     diagnostics.extend(checker.diagnostics.iter().cloned());
     let stdlib = programs.get(..options.stdlib_programs).unwrap_or(programs);
     shadow::warn(&program, stdlib, &mut diagnostics);
+    never::warn(&program, stdlib, &mut diagnostics);
     Checked { program: (!diagnostics.has_errors()).then_some(program), diagnostics }
 }
 

@@ -33,6 +33,7 @@ impl<'a> Checker<'a> {
             self.rule_part(rule, value, &mut body);
         }
         self.warn_overruled(&body);
+        self.refuse_two_answers(&body);
         self.finish(key, clause, Header::Rule(rule.clone()), predicate, body, out);
     }
 
@@ -83,6 +84,31 @@ impl<'a> Checker<'a> {
                 );
             }
         }
+    }
+
+    /// One call has one answer.
+    fn refuse_two_answers(&mut self, body: &[hir::Stmt]) {
+        let mut answers = body.iter().filter_map(|stmt| Some((answer(stmt)?, stmt.span)));
+        let Some((first, first_span)) = answers.next() else { return };
+        if let Some((name, span)) = answers.next() {
+            self.report(
+                Diagnostic::new(code::TWO_ANSWERS, span, format!("`{name}` and `{first}` cannot both answer a call"))
+                    .secondary(first_span, "this answers it")
+                    .hint("put them in two rules, whose predicates say which of them answers when"),
+            );
+        }
+    }
+}
+
+/// The action's name where it says what answers a call.
+fn answer(stmt: &hir::Stmt) -> Option<&'static str> {
+    match &stmt.kind {
+        StmtKind::Action(Action::Respond(_)) => Some("respond"),
+        StmtKind::Action(Action::Abort(_)) => Some("abort"),
+        StmtKind::Action(Action::Passthrough) => Some("passthrough"),
+        StmtKind::Action(Action::Cycle) => Some("cycle"),
+        StmtKind::Action(Action::Latest) => Some("latest"),
+        _ => None,
     }
 }
 

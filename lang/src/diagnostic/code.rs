@@ -139,9 +139,11 @@ codes! {
     Error 507 REDACT_OPAQUE: "Nothing can be redacted in a stream that is not decoded.";
     Error 508 SAMPLE_DIRECTION: "Only incoming messages can be sampled.";
     Error 509 IMPURE: "A noise class uses what may differ for one value.";
+    Error 510 TWO_ANSWERS: "A mock rule says twice how a call is answered.";
     Warning 550 SHADOWED_RULE: "A mock rule never answers, because an earlier one always does.";
     Warning 551 IGNORE_OVERRULED: "An ignore gives way to another requirement on its path.";
     Warning 552 NOT_COMPARED: "A match rule names a field that takes no part in comparing.";
+    Warning 553 NEVER_HOLDS: "A rule holds for no message.";
     Error 601 NOT_YET_PROBE: "A probe is understood, and not run yet.";
     Error 602 NOT_YET_FUNCTION: "A function is understood, and not run yet.";
     Error 603 NOT_YET_VALUE: "A builtin value is understood, and not run yet.";
