@@ -26,6 +26,7 @@ mod postgres;
 mod postgres_drivers;
 mod recordings;
 mod report;
+mod retries;
 mod runners;
 mod services;
 mod shared;

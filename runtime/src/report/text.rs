@@ -96,12 +96,15 @@ pub(super) fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
             format!(" {mock} {title} was made after {overtook} {overtook_title}, and before it when recorded"),
         );
     }
-    for miss in &effects.misses {
-        head(out, "extra call", format!("     {}", called(miss)));
+    // An app that tries again makes one call again and again.
+    for alike in effects.misses.chunk_by(|one, next| told(one) == told(next)) {
+        let [miss, ..] = alike else { continue };
+        let times = if alike.len() > 1 { format!(", {} times in a row", alike.len()) } else { String::new() };
+        head(out, "extra call", format!("     {}{times}", called(miss)));
         if let Some(reason) = &miss.reason {
             out.plain(&deeper).plain(reason).line();
-        } else if let Some(request) = &miss.request {
-            for line in display_message(miss.protocol, request).lines() {
+        } else {
+            for line in told(miss).1.lines() {
                 out.plain(&deeper).paint(Style::Good, format!("+ {line}")).line();
             }
         }
@@ -109,6 +112,12 @@ pub(super) fn effects(out: &mut Painter, indent: &str, effects: &Effects) {
     if effects.more_misses > 0 {
         head(out, "extra call", format!("     {} more that were not recorded", effects.more_misses));
     }
+}
+
+/// What is told of a call that was not recorded: what it is, its fields, and what else is wrong with it.
+fn told(miss: &Miss) -> (String, String, Option<&str>) {
+    let fields = miss.request.as_ref().map(|request| display_message(miss.protocol, request));
+    (called(miss), fields.unwrap_or_default(), miss.reason.as_deref())
 }
 
 fn called(miss: &Miss) -> String {
