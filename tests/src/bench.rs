@@ -66,10 +66,10 @@ pub fn prefer(pid: u32, priority: u32) -> Result<()> {
     tool("chrt", &["-a", "-f", "-p", &priority.to_string(), &pid.to_string()])
 }
 
-/// A command on a core of its own, before everything that is not real-time.
+/// A command on a core of its own, before everything that is not real-time; its threads take turns.
 pub fn foremost(core: u32, program: &str) -> Command {
     let mut command = Command::new("chrt");
-    command.args(["-f", "10", "taskset", "-c", &core.to_string(), program]);
+    command.args(["-r", "10", "taskset", "-c", &core.to_string(), program]);
     command
 }
 
