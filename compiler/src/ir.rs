@@ -523,6 +523,8 @@ pub enum HostOp {
     MapDelete(u32),
     /// Whether a map has an entry, into a bool.
     MapHas(u32),
+    /// How many entries a map has.
+    MapLen(u32),
     MapAggregate(u32, Agg),
     /// Prints: the arguments are the output's.
     Emit(OutputId),

@@ -123,6 +123,15 @@ impl Function {
     }
 }
 
+/// Why clauses on messages lack a name that kernel probes have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// What follows a colon.
+    pub why: &'static str,
+    /// What to write instead.
+    pub remedy: &'static str,
+}
+
 /// The kind of a kernel or user-space attach point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProbeKind {
@@ -238,6 +247,11 @@ pub trait Environment {
 
     /// Every name of a builtin or function, for suggestions and completion.
     fn names(&self) -> Vec<&'static str>;
+
+    /// Why clauses on messages lack a name of kernel probes.
+    fn elsewhere(&self, _name: &str) -> Option<Elsewhere> {
+        None
+    }
 
     /// The points that a header's provider and parts name, wildcards expanded, in a stable order.
     ///

@@ -31,6 +31,7 @@ mod runners;
 mod services;
 mod shared;
 mod shop;
+mod sides;
 mod sources;
 mod support;
 mod tools;

@@ -429,6 +429,71 @@ fn messages_that_would_explode_do_not() {
     Ran::of(&mut reel(["-e", &regex, "--pcap", "none.pcap"])).exits(2).says("E0312");
 }
 
+/// A packet file: two clients ask the server, which is 10.255.255.1:80.
+fn two_clients(folder: &Path) -> PathBuf {
+    let path = folder.join("two clients.pcap");
+    let mut file = PacketFile::new(std::fs::File::create(&path).unwrap()).unwrap();
+    for n in [1, 2] {
+        let mut connection = file.open(n * 50_000).unwrap();
+        file.send(&mut connection, From::Client, GET).unwrap();
+        file.wait_us(20_000);
+        file.send(&mut connection, From::Server, OK).unwrap();
+        file.close(&mut connection).unwrap();
+    }
+    path
+}
+
+#[test]
+fn a_host_gives_the_connections_of_a_packet_file_a_direction() {
+    let folder = folder();
+    let path = two_clients(folder.path());
+    let over = |script: &str, hosts: &[&str]| {
+        let hosts = hosts.iter().flat_map(|host| ["--host", host]);
+        Ran::of(reel(["-q", "-e", script, "--pcap"]).arg(&path).args(hosts))
+    };
+    let script = "http:in:exchange { @in[direction, addr] = count(); } http:out:exchange { @out[peer_addr] = count(); }
+        tcp:open { @open[direction] = count(); }";
+    over(script, &[]).exits(2).says("error[E0706]").says("Say where the app is with `--host ADDR[:PORT]`");
+    for server in ["10.255.255.1", "10.255.255.1:80"] {
+        let ran = over(script, &[server]).exits(0);
+        assert_eq!(ran.out.trim(), "@in[in, 10.255.255.1]: 2\n\n@open[in]: 2", "{}", ran.err);
+    }
+    let ran = over(script, &["10.0.0.2"]).exits(0);
+    let ran = ran.says("1 connection is of no `--host`, and was left out");
+    assert_eq!(ran.out.trim(), "@out[10.0.0.2]: 1\n\n@open[out]: 1");
+    let ran = over(script, &["10.0.0.1", "10.0.0.2"]).exits(0).prints("@open[out]: 2\n");
+    ran.prints("@out[10.0.0.1]: 1\n@out[10.0.0.2]: 1\n");
+    over(script, &["10.255.255.1:81"]).exits(0).says("2 connections are of no `--host`, and were left out");
+    over("http:exchange { print(comm); }", &["10.0.0.1"]).exits(2).says("error[E0706]").says("packets carry no thread");
+    over(script, &["shop"]).exits(2).says("--host").says("expected an address");
+    Ran::of(&mut reel(["-e", script, "--host", "10.0.0.1"])).exits(2).says("--pcap");
+    let path = path.display().to_string();
+    prompt(&[], &format!(":pcap {path} 10.255.255.1:80\n{script}\n"))
+        .exits(0)
+        .prints(&format!("run over the packets of 10.255.255.1:80 in {path}; `:live` comes back\n"))
+        .prints("@in[in, 10.255.255.1]: 2\n");
+    prompt(&["--pcap", &path, "--host", "10.0.0.1"], &format!("{script}\n")).exits(0).prints("@out[10.0.0.1]: 1\n");
+    prompt(&["--pcap", &path], &format!("{script}\n")).exits(2).says(":pcap FILE ADDR[:PORT]");
+}
+
+#[test]
+fn tools_run_over_a_packet_file() {
+    let folder = folder();
+    let path = two_clients(folder.path());
+    let run = |tool: &str| {
+        let mut command = reel(["tool", tool, "-q", "--host", "10.255.255.1", "--pcap"]);
+        Ran::of(command.arg(&path))
+    };
+    // Its probes are the kernel's.
+    run("tcpconn").exits(2).says("error[E0705]");
+    for tool in reel_stdlib::tools().iter().filter(|tool| tool.name != "tcpconn") {
+        run(tool.name).exits(0);
+    }
+    run("httptop").prints("@requests[in, GET, /ok]: 2\n");
+    run("httpslow").prints("in  GET     /ok");
+    run("apilat").prints("@latency_us[GET, /ok]:");
+}
+
 #[test]
 fn a_recording_with_a_hole_is_refused_by_name() {
     let folder = folder();

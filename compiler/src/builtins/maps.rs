@@ -40,7 +40,7 @@ pub(super) fn functions() -> Vec<Function> {
             Returns::Ty(U64),
             Places::NATIVE,
             [
-                "The number of elements of a list or map, or of bytes of a text; 0 for anything else.",
+                "The number of elements of a list or map, of entries of `@map`, or of bytes of a text; 0 for anything else.",
                 "http:response { @n = len(headers[\"set-cookie\"]); }",
             ],
         )),

@@ -12,6 +12,7 @@ mod clock;
 mod comm;
 mod convert;
 mod cpu;
+mod elsewhere;
 mod exit;
 mod maps;
 mod output;
@@ -38,6 +39,7 @@ use crate::lower::{Lower, Lowered, Val};
 
 pub(crate) use comm::COMM_LEN_BYTES;
 pub(crate) use convert::timestamp_len;
+pub use elsewhere::{ELSEWHERE, elsewhere};
 pub(crate) use maps::entry;
 pub(crate) use output::output;
 

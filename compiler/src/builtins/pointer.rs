@@ -16,9 +16,9 @@ pub(super) fn functions() -> Vec<Function> {
             "str",
             &[Param::Pointer, Param::Int],
             Returns::Ty(Ty::Str),
-            Places::KERNEL,
+            Places::BOTH,
             [
-                "Reads the C string that a pointer points at, at most `len` bytes with its NUL, or `max_strlen`.",
+                "Reads the C string that a pointer points at, at most `len` bytes with its NUL, or `max_strlen`; a message's text it cuts so.",
                 "tracepoint:syscalls:sys_enter_openat { printf(\"%s\\n\", str(args.filename)); }",
             ],
         )

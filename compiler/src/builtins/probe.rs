@@ -11,7 +11,7 @@ use reel_lang::hir::Expr;
 
 pub(super) fn values() -> Vec<Builtin> {
     vec![
-        value("probe", Ty::Probe, Places::KERNEL, "The name of the probe that fired."),
+        value("probe", Ty::Probe, Places::BOTH, "The name of the probe that fired."),
         value("args", Ty::Args, Places::KERNEL, "The arguments of the probe."),
         value(
             "curtask",

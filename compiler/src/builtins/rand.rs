@@ -7,7 +7,7 @@ use crate::lower::{Lower, Lowered, Val};
 use reel_lang::hir::Expr;
 
 pub(super) fn values() -> Vec<Builtin> {
-    vec![value("rand", U32, Places::KERNEL, "A pseudo-random number.")]
+    vec![value("rand", U32, Places::BOTH, "A pseudo-random number.")]
 }
 
 pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, expr: &Expr) -> Lowered<Val> {

@@ -20,6 +20,7 @@ pub fn call<'a>(name: &str, args: &[View<'a>]) -> Option<Found<'a>> {
         "lower" => made(arg(0).bytes().map(<[u8]>::to_ascii_lowercase)),
         "route" => made(arg(0).bytes().map(route::route)),
         "upper" => made(arg(0).bytes().map(<[u8]>::to_ascii_uppercase)),
+        "str" => view(cut(arg(0), args.get(1).copied())),
         "strcontains" => view(View::Bool(memchr::memmem::find(text(0), text(1)).is_some())),
         "strncmp" => {
             let max = number::bits(arg(2)).and_then(|max| usize::try_from(max).ok()).unwrap_or(0);
@@ -54,6 +55,13 @@ fn int(value: View<'_>) -> View<'static> {
         (_, Some(bits)) => View::Int(bits),
         (_, None) => View::Nil,
     }
+}
+
+/// A text, of at most so many bytes with the NUL that it has in C. A text without a limit is as long as it is.
+fn cut<'a>(text: View<'a>, len_bytes: Option<View<'a>>) -> View<'a> {
+    let (Some(bytes), Some(len_bytes)) = (text.bytes(), len_bytes) else { return text };
+    let len_bytes = number::bits(len_bytes).and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
+    View::Str(bytes.get(..len_bytes.saturating_sub(1)).unwrap_or(bytes))
 }
 
 /// The number of elements or bytes.
@@ -101,6 +109,11 @@ mod tests {
         check("len", &[Value::Nil], Value::Int(0));
         check("lower", &[Value::text("AbC")], Value::text("abc"));
         check("upper", &[Value::Nil], Value::Nil);
+        check("str", &[Value::text("abc"), Value::Int(3)], Value::text("ab"));
+        check("str", &[Value::text("abc"), Value::Int(4)], Value::text("abc"));
+        check("str", &[Value::text("abc"), Value::Int(0)], Value::text(""));
+        check("str", &[Value::text("abc")], Value::text("abc"));
+        check("str", &[Value::Nil, Value::Int(3)], Value::Nil);
         check("route", &[Value::text("/orders/1001")], Value::text("/orders/:id"));
         check("route", &[Value::Nil], Value::Nil);
         check("strcontains", &[Value::text("abcd"), Value::text("bc")], Value::Bool(true));

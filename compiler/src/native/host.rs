@@ -84,6 +84,7 @@ pub fn perform<'a>(op: &HostOp, args: &[View<'a>], module: &Module, host: &mut d
         }
         HostOp::MapGet(map) => Answer::Made(host.maps().get(*map, &values())),
         HostOp::MapHas(map) => Answer::Truth(host.maps().has(*map, &values())),
+        HostOp::MapLen(map) => Answer::Made(Value::from(host.maps().len(*map))),
         HostOp::MapDelete(map) => Answer::Truth(host.maps().delete(*map, &values())),
         HostOp::MapSet(_) | HostOp::MapAdd(_) | HostOp::MapAggregate(..) => {
             update(op, values(), host.maps());

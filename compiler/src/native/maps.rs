@@ -14,7 +14,7 @@ use std::io;
 use reel_lang::ty::{Agg, IntTy, Ty};
 use reel_lang::value::Value;
 
-use super::layout::Odd;
+use super::layout::{AsValues, Odd};
 use super::number::{self, Exact};
 use super::scalar::wrap;
 use super::shared::{KernelEntry, Refusal, Shared};
@@ -244,6 +244,15 @@ impl Maps {
         self.map(map).is_some_and(|map| {
             map.values.contains_key(&canonical_key(key)) || map.shared.as_ref().is_some_and(|shared| shared.has(key))
         })
+    }
+
+    /// How many keys there are, on both sides.
+    pub fn len(&self, map: u32) -> u64 {
+        let here = || self.map(map).map_or(0, |map| map.values.len() as u64);
+        match self.map(map).is_some_and(|map| map.shared.is_some()) {
+            true => self.all_entries(map, &AsValues).map_or_else(|_| here(), |entries| entries.len() as u64),
+            false => here(),
+        }
     }
 
     /// Sets the value of a key.

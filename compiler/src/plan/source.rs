@@ -99,7 +99,7 @@ fn field(id: FieldId, span: Span, facts: &Facts) -> Option<Diagnostic> {
     let what = format!("{} does not know the {name}", facts.name);
     let hint = match id {
         conn::DIRECTION => {
-            "Leave the direction out, and tell servers apart by `addr` and `port`: `/addr == \"10.0.0.2\"/` for what that machine is asked."
+            "Say where the app is with `--host ADDR[:PORT]`, at the prompt `:pcap FILE ADDR[:PORT]`: what it accepts is `in`, what it opens `out`. Or leave the direction out, and tell servers apart by `addr` and `port`."
         }
         _ => "Leave it out, or ask a live capture or a recording.",
     };

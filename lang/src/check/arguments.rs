@@ -115,7 +115,7 @@ impl<'a> Checker<'a> {
     fn printable(&mut self, function: &Function, expr: &'a ast::Expr) -> hir::Expr {
         if let Ast::Map { name, keys } = &expr.kind
             && keys.is_empty()
-            && (function.name == "print" || self.map_has_keys(name, expr.span))
+            && (function.name == "print" || self.is_whole_map(function, name, expr.span))
         {
             return self.whole_map(name, expr.span);
         }
@@ -125,6 +125,14 @@ impl<'a> Checker<'a> {
             return self.fault(Diagnostic::new(code::MISMATCH, expr.span, message).hint("name one of its members"));
         }
         value
+    }
+
+    /// Whether `@m` without keys means the map, and not its one value. Where no use has shown its keys yet, a later pass knows.
+    fn is_whole_map(&mut self, function: &Function, name: &str, span: Span) -> bool {
+        match self.map_keys(name, span) {
+            Some(keys) => keys > 0,
+            None => function.name == "len",
+        }
     }
 
     fn text(&mut self, expr: &'a ast::Expr) -> hir::Expr {
@@ -160,6 +168,10 @@ impl<'a> Checker<'a> {
     fn pointer(&mut self, expr: &'a ast::Expr) -> hir::Expr {
         if let Some(text) = self.positional_text(expr) {
             return text;
+        }
+        if !self.in_kernel() {
+            // Of messages there are texts, and no pointers to them.
+            return self.text(expr);
         }
         let value = self.value(expr);
         match &value.ty {

@@ -236,14 +236,11 @@ impl<'a> Checker<'a> {
         hir::Expr { kind: ExprKind::Map(id), ty: Ty::Void, span }
     }
 
-    /// Whether a map is known to have keys.
-    pub(super) fn map_has_keys(&mut self, name: &str, span: Span) -> bool {
-        let Some(name) = self.map_name(name, span) else {
-            return false;
-        };
+    /// How many keys a map has; none where no use has shown it yet.
+    pub(super) fn map_keys(&mut self, name: &str, span: Span) -> Option<usize> {
+        let name = self.map_name(name, span)?;
         let id = self.maps.intern(&name, span);
-        let keys = self.maps.state(id).and_then(|map| map.keys.as_ref());
-        keys.is_some_and(|keys| !keys.is_empty())
+        self.maps.state(id)?.keys.as_ref().map(Vec::len)
     }
 
     /// Reads `let @m = hash(N);`, once and before the passes.

@@ -7,7 +7,7 @@
 use super::Checker;
 use super::scope::{Bound, Place};
 use crate::diagnostic::{Diagnostic, code, nearest};
-use crate::env::{ArgAt, ArgsLayout};
+use crate::env::{ArgAt, ArgsLayout, Elsewhere};
 use crate::hir::{self, ExprKind};
 use crate::schema::{Field, FieldType, Schema, Side};
 use crate::span::Span;
@@ -89,21 +89,20 @@ impl<'a> Checker<'a> {
 
     /// Reports a name that is known only on the other side.
     pub(super) fn wrong_place(&mut self, name: &str, span: Span) -> hir::Expr {
-        let (here, there, hint) = if self.in_kernel() {
-            (
-                "a kernel probe",
-                "clauses on messages",
-                "Ask for it in a clause on messages; a map can be shared with that.",
-            )
-        } else {
-            let hint =
-                "It is asked of a running kernel: keep it in a map in a kernel probe, which clauses on messages share.";
-            ("a clause on messages", "kernel probes", hint)
+        if self.in_kernel() {
+            return self.fault(
+                Diagnostic::new(code::WRONG_PLACE, span, format!("`{name}` does not exist in a kernel probe"))
+                    .label("exists in clauses on messages only")
+                    .hint("Ask for it in a clause on messages; a map can be shared with that."),
+            );
+        }
+        let (why, hint) = match self.env.elsewhere(name) {
+            Some(Elsewhere { why, remedy }) => (format!(": {why}"), remedy),
+            None => (String::new(), "Keep it in a map in a kernel probe, which clauses on messages share."),
         };
+        let what = format!("`{name}` does not exist in a clause on messages{why}");
         self.fault(
-            Diagnostic::new(code::WRONG_PLACE, span, format!("`{name}` does not exist in {here}"))
-                .label(format!("exists in {there} only"))
-                .hint(hint),
+            Diagnostic::new(code::WRONG_PLACE, span, what).label("exists in kernel probes only").hint(hint),
         )
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::Outcome;
+use crate::engine::hosts::Host;
 use crate::engine::source::Source;
 
 #[derive(Debug, Default, Parser)]
@@ -30,17 +31,20 @@ pub struct Args {
     /// Take the messages from this packet file.
     #[arg(long, value_name = "FILE", group = "source")]
     pub pcap: Option<PathBuf>,
+    /// With --pcap: the app is at this address; what it accepts (on this port) is `in`, what it opens is `out`. May be repeated.
+    #[arg(long, value_name = "ADDR[:PORT]", requires = "pcap")]
+    pub host: Vec<Host>,
 }
 
 /// Runs the prompt.
 pub fn run(args: Args) -> Outcome {
-    let Args { allow_unsafe, command, process, cgroup, from, pcap } = args;
+    let Args { allow_unsafe, command, process, cgroup, from, pcap, host } = args;
     let sources = [
         command.map(Source::Command),
         process.map(Source::Process),
         cgroup.map(Source::Cgroup),
         from.map(Source::Recording),
-        pcap.map(Source::Packets),
+        pcap.map(|file| Source::Packets(file, host)),
     ];
     crate::repl::run(allow_unsafe, sources.into_iter().flatten().next().unwrap_or(Source::Machine))
 }

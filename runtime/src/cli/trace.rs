@@ -15,6 +15,7 @@ use reel_lang::span::SourceMap;
 
 use super::{Format, Outcome, print, sources};
 use crate::capture::pcap::input::Stop;
+use crate::engine::hosts::Host;
 use crate::engine::past::{self, Captured, Past, Recorded};
 use crate::engine::run::Shown;
 use crate::engine::screen::cannot;
@@ -45,6 +46,9 @@ pub struct Args {
     /// Take the messages from this packet file, a pcap or pcapng (`-` is standard input).
     #[arg(long, value_name = "FILE", group = "source")]
     pub pcap: Option<PathBuf>,
+    /// With --pcap: the app is at this address; what it accepts (on this port) is `in`, what it opens is `out`. May be repeated.
+    #[arg(long, value_name = "ADDR[:PORT]", requires = "pcap")]
+    pub host: Vec<Host>,
     /// Text for people, or JSON lines.
     #[arg(short = 'f', value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -113,7 +117,9 @@ pub fn run(args: Args) -> Outcome {
     compile::source(&program, &source.facts()).map_err(|faults| faults.failure(&sources))?;
     let ready = Ready { args: &args, sources: &sources, program, warnings };
     match &source {
-        Source::Packets(path) => ready.past(|messages, stop| Captured::open(path, messages.wants(), stop)),
+        Source::Packets(path, hosts) => {
+            ready.past(|messages, stop| Captured::open(path, hosts, messages.wants(), stop))
+        }
         Source::Recording(dir) => ready.past(|_, _| Recorded::open(dir)),
         live => ready.live(&machine, live.clone()),
     }
@@ -124,7 +130,7 @@ fn source(args: &Args) -> Source {
     match args {
         Args { command: Some(command), .. } => Source::Command(command.clone()),
         Args { from: Some(dir), .. } => Source::Recording(dir.clone()),
-        Args { pcap: Some(path), .. } => Source::Packets(path.clone()),
+        Args { pcap: Some(path), host, .. } => Source::Packets(path.clone(), host.clone()),
         Args { process: Some(id), .. } => Source::Process(*id),
         Args { cgroup: Some(path), .. } => Source::Cgroup(path.clone()),
         _ => Source::Machine,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reel_compiler::builtins;
-use reel_lang::env::{AttachError, AttachPoint, Builtin, Environment, Function, Layout};
+use reel_lang::env::{AttachError, AttachPoint, Builtin, Elsewhere, Environment, Function, Layout};
 use reel_lang::schema::Schema;
 use reel_lang::ty::IntTy;
 use reel_probes::catalog::Catalog;
@@ -29,6 +29,10 @@ impl Environment for Machine {
 
     fn names(&self) -> Vec<&'static str> {
         builtins::names().to_vec()
+    }
+
+    fn elsewhere(&self, name: &str) -> Option<Elsewhere> {
+        builtins::elsewhere(name)
     }
 
     fn attach(&self, provider: &str, parts: &[String]) -> Result<Vec<AttachPoint>, AttachError> {

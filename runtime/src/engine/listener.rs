@@ -10,6 +10,7 @@ use bytes::Bytes;
 use reel_lang::schema::Side;
 use reel_probes::event::Task;
 
+use super::hosts::{self, Host};
 use super::messages::Wants;
 use super::occurrence::{Occurrence, SoFar, What};
 use crate::capture::connections::{ConnId, Ends, Moment, NOBODY, Sink};
@@ -23,6 +24,10 @@ pub struct Listener {
     conversations: Conversations,
     open: HashMap<ConnId, Open>,
     told: VecDeque<Occurrence>,
+    /// Whose connections are told of, where the source does not know; else none.
+    hosts: Vec<Host>,
+    /// Connections of none of them.
+    foreign: u64,
 }
 
 /// What is remembered of a connection.
@@ -38,7 +43,12 @@ impl Listener {
     pub fn new(wants: Wants) -> Listener {
         let conversations = Conversations::new(wants.config.clone());
         let (open, told) = (HashMap::new(), VecDeque::new());
-        Listener { wants, conversations, open, told }
+        Listener { wants, conversations, open, told, hosts: Vec::new(), foreign: 0 }
+    }
+
+    /// Tells of these hosts' connections alone, and of their direction.
+    pub fn of_hosts(self, hosts: Vec<Host>) -> Listener {
+        Listener { hosts, ..self }
     }
 
     /// The next thing that happened.
@@ -59,6 +69,11 @@ impl Listener {
         if decoded.undecoded_bytes > 0 {
             notes.push(format!("{} bytes are in no message", decoded.undecoded_bytes));
         }
+        match self.foreign {
+            0 => {}
+            1 => notes.push("1 connection is of no `--host`, and was left out".to_owned()),
+            count => notes.push(format!("{count} connections are of no `--host`, and were left out")),
+        }
         match self.conversations.encrypted().len() {
             0 => {}
             1 => notes.push("1 connection speaks TLS, which is not seen into".to_owned()),
@@ -68,6 +83,11 @@ impl Listener {
     }
 
     fn begin(&mut self, conn: ConnId, ends: Ends, opened_ns: Option<u64>, task: Task) {
+        let Some(direction) = hosts::direction(&self.hosts, &ends) else {
+            self.foreign += 1;
+            return;
+        };
+        let ends = Ends { direction, ..ends };
         let so_far = SoFar { opened_ns, sent_bytes: Some([0; 2]) };
         self.open.insert(conn, Open { ends, so_far, task });
         if self.wants.conversations {

@@ -2,6 +2,7 @@
 //!
 //! A clause's predicate and body are native functions over the flat record; what they print and count goes through [`Host`].
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use reel_protocols::conversation::Config;
 use reel_protocols::{Demand, Protocol, has_datagrams, protocols};
 
 use super::clock::Clock;
+use super::names::FIRST_NATIVE_PROBE;
 use super::occurrence::Occurrence;
 use super::screen::Store;
 use crate::exit::{Exit, Failure};
@@ -33,7 +35,7 @@ pub struct Messages {
     module: NativeModule,
     native: Native,
     probes: Vec<Listening>,
-    moments: Vec<(When, NativeClause)>,
+    moments: Vec<Moment>,
     state: State,
     /// The memory of the last record, for the next one: a message that no clause wants costs no allocation.
     record: Record<'static>,
@@ -47,6 +49,14 @@ struct Listening {
     clause: NativeClause,
     /// The fields that it reads.
     wanted: Demand,
+}
+
+/// A clause that waits for a time, or for an end of the run.
+struct Moment {
+    when: When,
+    /// What `probe` shows.
+    name: String,
+    clause: NativeClause,
 }
 
 /// What clauses on messages want of a source; the rest need not be made.
@@ -85,6 +95,8 @@ struct State {
     emitted: Vec<(usize, Vec<Value>)>,
     outputs: Vec<reel_compiler::ir::Output>,
     clock: Clock,
+    /// Which of [`Messages::names`] runs.
+    fired: usize,
 }
 
 impl Messages {
@@ -102,7 +114,11 @@ impl Messages {
                     probes.push(Listening { probe: probe.clone(), clause: clause.clone(), wanted: Demand(wanted) });
                 }
                 Some(Header::Kernel(points)) => {
-                    moments.extend(points.iter().map(|point| (When::of(point), clause.clone())));
+                    moments.extend(points.iter().map(|point| Moment {
+                        when: When::of(point),
+                        name: point.name.clone(),
+                        clause: clause.clone(),
+                    }));
                 }
                 _ => {}
             }
@@ -118,6 +134,7 @@ impl Messages {
             emitted: Vec::new(),
             outputs: module.module.outputs.clone(),
             clock,
+            fired: 0,
         };
         let record = Record::new();
         Ok(Some(Messages { module, native, probes, moments, state, record, comm: Value::Nil }))
@@ -174,13 +191,20 @@ impl Messages {
 
     /// The clauses that run natively besides those on messages, by their index.
     pub fn moments(&self) -> impl Iterator<Item = (usize, When)> + '_ {
-        self.moments.iter().enumerate().map(|(index, (when, _))| (index, *when))
+        self.moments.iter().enumerate().map(|(index, moment)| (index, moment.when))
+    }
+
+    /// What `probe` shows in each clause, from [`FIRST_NATIVE_PROBE`] on: the listening ones, then the moments.
+    pub fn names(&self) -> Vec<String> {
+        let listening = self.probes.iter().map(|one| one.probe.to_string());
+        listening.chain(self.moments.iter().map(|moment| moment.name.clone())).collect()
     }
 
     /// Runs one of [`Messages::moments`], at a time.
     pub fn moment(&mut self, index: usize, now_ns: u64) {
-        if let Some((_, clause)) = self.moments.get(index) {
+        if let Some(Moment { clause, .. }) = self.moments.get(index) {
             self.state.clock.now_ns = now_ns;
+            self.state.fired = self.probes.len() + index;
             run(&self.native, clause, &Record::new(), &mut self.state);
         }
     }
@@ -196,9 +220,10 @@ impl Messages {
             self.comm = occurrence.comm.as_str().into();
         }
         let mut record = std::mem::take(&mut self.record);
-        for Listening { probe, clause, wanted } in &self.probes {
+        for (index, Listening { probe, clause, wanted }) in self.probes.iter().enumerate() {
             let Some(seen) = occurrence.seen_by(probe, &self.comm) else { continue };
             self.state.clock.now_ns = seen.now_ns;
+            self.state.fired = index;
             let filled = seen.record(record.reuse(), *wanted);
             run(&self.native, clause, &filled, &mut self.state);
             record = filled.reuse();
@@ -299,6 +324,11 @@ fn fields_of(module: &NativeModule, function: u32) -> u64 {
     })
 }
 
+/// A number that nobody can tell in advance: the standard library seeds each hasher anew.
+fn random() -> u32 {
+    RandomState::new().build_hasher().finish() as u32
+}
+
 fn run(native: &Native, clause: &NativeClause, record: &Record<'_>, state: &mut State) {
     let holds = clause.predicate.is_none_or(|function| native.call(function as usize, record, state) != 0);
     if holds && let Some(body) = clause.body {
@@ -315,6 +345,8 @@ impl Host for State {
         match name {
             "nsecs" => Value::from(self.clock.now_ns),
             "elapsed" => Value::from(self.clock.elapsed_ns()),
+            "probe" => Value::from(FIRST_NATIVE_PROBE + self.fired as u64),
+            "rand" => Value::Int(i64::from(random())),
             _ => Value::Nil,
         }
     }

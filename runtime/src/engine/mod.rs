@@ -7,6 +7,7 @@ pub mod attach;
 pub mod clock;
 pub mod compile;
 pub mod environment;
+pub mod hosts;
 pub mod listener;
 pub mod live;
 pub mod maps;

@@ -4,24 +4,32 @@ use std::cell::OnceCell;
 
 use crate::output::text::Names;
 
+/// The first value of type `probe` that is of a clause which runs natively; those below are of the kernel's.
+pub const FIRST_NATIVE_PROBE: u64 = 1 << 32;
+
 /// The names of one program on this machine.
 #[derive(Debug, Default)]
 pub struct ProgramNames {
     probes: Vec<String>,
+    native_probes: Vec<String>,
     /// Kernel symbols by address, read when one is first asked for.
     symbols: OnceCell<Vec<(u64, String)>>,
 }
 
 impl ProgramNames {
-    /// Takes the names that values of type `probe` are indices of.
-    pub fn new(probes: Vec<String>) -> Self {
-        ProgramNames { probes, symbols: OnceCell::new() }
+    /// Takes the names that values of type `probe` are indices of, the kernel's and those from [`FIRST_NATIVE_PROBE`] on.
+    pub fn new(probes: Vec<String>, native_probes: Vec<String>) -> Self {
+        ProgramNames { probes, native_probes, symbols: OnceCell::new() }
     }
 }
 
 impl Names for ProgramNames {
     fn probe(&self, index: u64) -> Option<String> {
-        self.probes.get(usize::try_from(index).ok()?).cloned()
+        let (names, index) = match index.checked_sub(FIRST_NATIVE_PROBE) {
+            Some(index) => (&self.native_probes, index),
+            None => (&self.probes, index),
+        };
+        names.get(usize::try_from(index).ok()?).cloned()
     }
 
     fn kernel_symbol(&self, address: u64) -> Option<String> {

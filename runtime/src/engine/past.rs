@@ -86,7 +86,7 @@ impl Run {
         let Request { sources, program, mut messages, shown } = request;
         let clock = past.clock()?;
         messages.set_clock(clock);
-        let names = ProgramNames::new(Vec::new());
+        let names = ProgramNames::new(Vec::new(), messages.names());
         let printer = Printer::new(shown.out, shown.errors, shown.format, Box::new(names));
         let screen = Screen::new(printer, program, sources, &[], messages.outputs());
         let timers = Timers::new(&messages, clock.start_ns);

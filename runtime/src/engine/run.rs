@@ -186,7 +186,8 @@ impl<'a> Run<'a> {
         listen: impl FnOnce(Messages) -> Result<Live, Failure>,
     ) -> Result<Self, Failure> {
         let mut session = Session::start(kernel, None, sources)?;
-        let names = ProgramNames::new(session.probe_names().to_vec());
+        let native_names = messages.as_ref().map_or_else(Vec::new, Messages::names);
+        let names = ProgramNames::new(session.probe_names().to_vec(), native_names);
         let native = messages.as_ref().map_or(&[][..], |messages| messages.outputs());
         let printer = Printer::new(shown.out, shown.errors, shown.format, Box::new(names));
         let screen = Screen::new(printer, program, sources, session.outputs(), native);

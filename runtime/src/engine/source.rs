@@ -13,6 +13,7 @@ use reel_probes::cgroup;
 use reel_probes::programs::Whose;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::hosts::Host;
 use super::live::Live;
 use super::messages::Messages;
 use crate::exit::{Exit, Failure};
@@ -24,8 +25,8 @@ pub enum Source {
     Command(String),
     /// A recording's folder.
     Recording(PathBuf),
-    /// A packet file.
-    Packets(PathBuf),
+    /// A packet file, and which of the machines in it are the app; where none is named, nobody knows.
+    Packets(PathBuf, Vec<Host>),
     /// A process that runs already.
     Process(u32),
     /// The processes of a cgroup, by its folder or its path below the mount point, and of those below it.
@@ -34,7 +35,7 @@ pub enum Source {
     Machine,
 }
 
-/// What packets do not tell, and why.
+/// What packets do not tell, and why; the first only where no host is named.
 const UNKNOWN_OF_PACKETS: &[(FieldId, &str)] = &[
     (conn::DIRECTION, "packets do not tell which of the two machines is meant"),
     (conn::PID, "packets carry no process"),
@@ -42,6 +43,11 @@ const UNKNOWN_OF_PACKETS: &[(FieldId, &str)] = &[
     (conn::COMM, "packets carry no thread"),
     (conn::CGROUP, "packets carry no process"),
 ];
+
+const UNKNOWN_OF_HOSTS: &[(FieldId, &str)] = match UNKNOWN_OF_PACKETS {
+    [_, others @ ..] => others,
+    [] => &[],
+};
 
 /// What a recording does not keep, and why.
 const UNKNOWN_OF_RECORDINGS: &[(FieldId, &str)] = &[
@@ -64,8 +70,9 @@ impl Source {
             Source::Command(_) | Source::Process(_) | Source::Cgroup(_) | Source::Machine => {
                 Facts { name: "a live capture", is_past: false, unknown: &[], untold: &[] }
             }
-            Source::Packets(_) => {
-                Facts { name: "a packet file", is_past: true, unknown: UNKNOWN_OF_PACKETS, untold: &[] }
+            Source::Packets(_, hosts) => {
+                let unknown = if hosts.is_empty() { UNKNOWN_OF_PACKETS } else { UNKNOWN_OF_HOSTS };
+                Facts { name: "a packet file", is_past: true, unknown, untold: &[] }
             }
             Source::Recording(_) => Facts {
                 name: "a recording",

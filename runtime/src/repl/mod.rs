@@ -107,7 +107,7 @@ impl Prompt {
             Source::Process(id) => source::live(&id.to_string())?,
             Source::Cgroup(path) => source::live(&path.to_string_lossy())?,
             Source::Recording(dir) => source::recording(&dir)?,
-            Source::Packets(file) => source::packets(&file)?,
+            Source::Packets(file, hosts) => source::packets(&file, hosts)?,
             Source::Machine => return Ok(()),
             Source::Command(command) => {
                 self.jobs.run(&command)?;
@@ -225,7 +225,8 @@ impl Prompt {
                 self.change(source)
             }
             Verb::Pcap => {
-                let source = source::packets(Path::new(wanted(argument, "a packet file")?))?;
+                let (file, hosts) = source::file_and_hosts(wanted(argument, "a packet file")?);
+                let source = source::packets(&file, hosts)?;
                 self.change(source)
             }
             Verb::Stop => return self.stop(argument),

@@ -184,8 +184,8 @@ impl Work {
     fn past(&self, request: past::Request<'_>, from: &From) -> Result<Left, Failure> {
         let mut past: Box<dyn Past> = match from {
             From::Source(Source::Recording(dir)) => Box::new(Recorded::open(dir)?),
-            From::Source(Source::Packets(file)) => {
-                Box::new(Captured::open(file, request.messages.wants(), Vec::new())?)
+            From::Source(Source::Packets(file, hosts)) => {
+                Box::new(Captured::open(file, hosts, request.messages.wants(), Vec::new())?)
             }
             _ => return Ok(Left { maps: Vec::new(), exit: Exit::Passed }),
         };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::engine::hosts::Host;
 use crate::engine::past::Recorded;
 use crate::engine::run::WHOLE_MACHINE;
 use crate::engine::source::Source;
@@ -35,14 +36,26 @@ pub fn recording(dir: &Path) -> Result<Source, Failure> {
 ///
 /// # Errors
 /// There is no such file.
-pub fn packets(file: &Path) -> Result<Source, Failure> {
+pub fn packets(file: &Path, hosts: Vec<Host>) -> Result<Source, Failure> {
     let wrong = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", file.display()));
     let meta = file.metadata().map_err(|error| wrong(error.to_string()))?;
     if !meta.is_file() {
         return Err(wrong("the prompt reads packets from files alone".to_owned())
             .remedy("give a pipe to `reel --pcap -`; a recording is read with `:from`"));
     }
-    Ok(Source::Packets(file.to_owned()))
+    Ok(Source::Packets(file.to_owned(), hosts))
+}
+
+/// What `:pcap` names: a file, and then hosts. A name may have spaces: it ends where a host begins.
+pub fn file_and_hosts(argument: &str) -> (PathBuf, Vec<Host>) {
+    let (mut file, mut hosts) = (argument.trim(), Vec::new());
+    while let Some((before, last)) = file.rsplit_once(char::is_whitespace)
+        && let Ok(host) = last.parse()
+    {
+        hosts.insert(0, host);
+        file = before.trim_end();
+    }
+    (PathBuf::from(file), hosts)
 }
 
 /// What is listened to, for people.
@@ -54,6 +67,12 @@ pub fn said(source: &Source) -> String {
         Source::Cgroup(path) => format!("message clauses listen to the cgroup {}\n", path.display()),
         Source::Machine => format!("{}\n", WHOLE_MACHINE.trim_start_matches("reel: ")),
         Source::Recording(dir) => format!("{clauses} the recording {}; `:live` comes back\n", dir.display()),
-        Source::Packets(file) => format!("{clauses} the packets of {}; `:live` comes back\n", file.display()),
+        Source::Packets(file, hosts) if hosts.is_empty() => {
+            format!("{clauses} the packets of {}; `:live` comes back\n", file.display())
+        }
+        Source::Packets(file, hosts) => {
+            let hosts: Vec<String> = hosts.iter().map(Host::to_string).collect();
+            format!("{clauses} the packets of {} in {}; `:live` comes back\n", hosts.join(" and "), file.display())
+        }
     }
 }

@@ -148,7 +148,7 @@ impl Natively<'_> {
     /// Runs `begin`, the messages and `end`, by one way of calling functions, and gives all that was printed.
     fn run(&self, mut call: impl FnMut(u32, &[Value], &mut Recorder) -> i64) -> String {
         let page = Page::default();
-        let names = Box::new(ProgramNames::new(Vec::new()));
+        let names = Box::new(ProgramNames::new(Vec::new(), Vec::new()));
         let printer = Printer::new(Box::new(page.clone()), Box::new(page.clone()), Format::Text, names);
         let outputs = &self.module.module.outputs;
         let mut screen = Screen::new(printer, self.program.clone(), self.sources, &[], outputs);

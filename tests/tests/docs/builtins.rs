@@ -17,7 +17,8 @@ use crate::markdown::{read, table};
 #[test]
 fn the_values_and_functions_are_listed() -> Result<()> {
     agrees("docs/tracing.md", "values", &values()?)?;
-    agrees("docs/tracing.md", "functions", &functions()?)
+    agrees("docs/tracing.md", "functions", &functions()?)?;
+    agrees("docs/tracing.md", "elsewhere", &elsewhere()?)
 }
 
 #[test]
@@ -104,6 +105,15 @@ fn functions() -> Result<String> {
             let (at, doc) = (places(function.places), cell(function.doc));
             writeln!(out, "| `{}` | {at} | {doc} | `{}` |", function.signature(), cell(function.example))?;
         }
+    }
+    Ok(out)
+}
+
+fn elsewhere() -> Result<String> {
+    let mut out = "| name | why a message has none | instead |\n|---|---|---|\n".to_owned();
+    for (names, elsewhere) in builtins::ELSEWHERE {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        writeln!(out, "| {} | {} | {} |", names.join(", "), cell(elsewhere.why), cell(elsewhere.remedy))?;
     }
     Ok(out)
 }

@@ -203,6 +203,7 @@ fn host_op(line: &mut Line<'_>) -> Result<HostOp, ParseError> {
         "mapset" => HostOp::MapSet(line.id("map")?),
         "mapadd" => HostOp::MapAdd(line.id("map")?),
         "maphas" => HostOp::MapHas(line.id("map")?),
+        "maplen" => HostOp::MapLen(line.id("map")?),
         "mapdelete" => HostOp::MapDelete(line.id("map")?),
         "aggregate" => {
             let map = line.id("map")?;

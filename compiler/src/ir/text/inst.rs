@@ -163,6 +163,7 @@ impl fmt::Display for HostOp {
             HostOp::MapSet(map) => write!(f, "mapset map{map}"),
             HostOp::MapAdd(map) => write!(f, "mapadd map{map}"),
             HostOp::MapHas(map) => write!(f, "maphas map{map}"),
+            HostOp::MapLen(map) => write!(f, "maplen map{map}"),
             HostOp::MapDelete(map) => write!(f, "mapdelete map{map}"),
             HostOp::MapAggregate(map, agg) => write!(f, "aggregate map{map} {} ", agg_text(*agg)),
             HostOp::Emit(output) => write!(f, "emit {output}"),

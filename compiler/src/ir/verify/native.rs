@@ -68,6 +68,7 @@ fn host(checker: &Checker<'_>, dst: Option<Reg>, op: &HostOp, args: &[Reg]) -> C
         HostOp::Nil | HostOp::Null | HostOp::Builtin(_) => Some(0),
         HostOp::Decimal(data) => checker.data(*data).map(|_| Some(0))?,
         HostOp::MapGet(map) | HostOp::MapDelete(map) | HostOp::MapHas(map) => Some(keys(map)?),
+        HostOp::MapLen(map) => checker.map_def(*map).map(|_| Some(0))?,
         HostOp::MapSet(map) | HostOp::MapAdd(map) => Some(keys(map)? + 1),
         HostOp::MapAggregate(map, agg) => {
             let def = checker.map_def(*map)?;

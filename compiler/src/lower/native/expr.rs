@@ -214,6 +214,10 @@ impl Lower<'_> {
             let src = self.ask(op, args, span);
             return Ok(self.number_value(src, ValueTy::Bool, span));
         }
+        if let ("len", [Expr { kind: ExprKind::Map(map), .. }]) = (function, args) {
+            let map = self.map(*map);
+            return Ok(self.host(HostOp::MapLen(map), Vec::new(), span));
+        }
         if let ("bswap", Some((number, bits))) = (function, bswap::operand(args)) {
             let src = self.number(number)?;
             let src = bswap::swapped(&mut self.b, src, bits, span);

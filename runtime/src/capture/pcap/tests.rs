@@ -84,7 +84,7 @@ fn run(file: &[u8], script: &str) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.pcap");
     std::fs::write(&path, file).unwrap();
-    over(&Source::Packets(path.clone()), script, |messages| {
+    over(&Source::Packets(path.clone(), Vec::new()), script, |messages| {
         Box::new(Captured::open(&path, messages.wants(), Vec::new()).unwrap())
     })
 }

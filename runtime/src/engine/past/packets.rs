@@ -9,6 +9,7 @@ use crate::capture::pcap::flows::Flows;
 use crate::capture::pcap::input::Stop;
 use crate::capture::pcap::packet;
 use crate::engine::clock::{Clock, Zero};
+use crate::engine::hosts::Host;
 use crate::engine::listener::Listener;
 use crate::engine::messages::Wants;
 use crate::engine::occurrence::Occurrence;
@@ -29,16 +30,16 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// Opens a packet file, of which clauses are told what they want; a pipe is waited for until `stop`.
+    /// Opens a packet file, of which clauses are told what they want of the hosts that are named; a pipe is waited for until `stop`.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn open(path: &Path, wants: Wants, stop: Stop) -> Result<Captured, Failure> {
+    pub fn open(path: &Path, hosts: &[Host], wants: Wants, stop: Stop) -> Result<Captured, Failure> {
         Ok(Captured {
             name: file::name(path),
             packets: Packets::open(path, stop)?,
             flows: Flows::default(),
-            listener: Listener::new(wants),
+            listener: Listener::new(wants).of_hosts(hosts.to_vec()),
             start_ns: None,
             now_ns: 0,
             is_ahead: false,
