@@ -11,7 +11,7 @@ use std::time::Instant;
 use reel_probes::doctor::Capability;
 use reel_probes::inspect::program_ids;
 
-use pty::{PATIENCE, Terminal};
+use pty::{PATIENCE, PLAIN, Terminal};
 
 fn piped(input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reel"));
@@ -184,7 +184,7 @@ fn on_a_terminal_a_clause_runs_while_the_next_is_written() {
         return;
     }
     let state = tempfile::tempdir().unwrap();
-    let mut terminal = Terminal::start(&[], state.path());
+    let mut terminal = Terminal::start(&[], state.path(), PLAIN);
     terminal.wait_for("enter a clause, or :help");
     terminal.wait_for("reel> ");
     terminal.press("begin {\r");
@@ -230,7 +230,7 @@ fn on_a_terminal_a_clause_runs_while_the_next_is_written() {
 fn what_was_entered_is_remembered_by_the_next_prompt() {
     let state = tempfile::tempdir().unwrap();
     for keys in ["macro twice(x) { x * 2 }\r", "\x1b[A\r"] {
-        let mut terminal = Terminal::start(&[], state.path());
+        let mut terminal = Terminal::start(&[], state.path(), PLAIN);
         terminal.wait_for("reel> ");
         terminal.press(keys);
         terminal.wait_for("macro twice(x) { x * 2 }");
@@ -241,14 +241,170 @@ fn what_was_entered_is_remembered_by_the_next_prompt() {
 }
 
 #[test]
-fn a_tab_completes_what_stands_before_it() {
+fn commands_answer_on_a_terminal() {
+    if !Capability::RawTracepoint.needs() {
+        return;
+    }
     let state = tempfile::tempdir().unwrap();
-    let mut terminal = Terminal::start(&[], state.path());
+    let file = state.path().join("saved.rr");
+    let (save, load) = (format!(":save {}", file.display()), format!(":load {}", file.display()));
+    let mut terminal = Terminal::start(&[], state.path(), PLAIN);
     terminal.wait_for("reel> ");
-    terminal.press("http:res\t /reas\t");
-    terminal.wait_for("http:response /reason");
+    let session = [
+        (":help", "Enter a clause: it is attached at once"),
+        ("macro twice(x) { x * 2 }", "reel> "),
+        ("begin { @m[1] = twice(21); } interval:s:900 { @n++; }", "[1] Attached 2 probes"),
+        (":maps", "@m  1 entry  [1]"),
+        (":print @m", "\n@m[1]: 42"),
+        (":clear @m", "reel> "),
+        (":maps", "@m  0 entries  [1]"),
+        (":plan 1", "runs: kernel"),
+        (":probes redis:re*", "\nredis:request"),
+        (":doc strlen", "\nstrlen(text)"),
+        (&save, "reel> "),
+        (&load, "[2] Attached 2 probes"),
+        (":list", "\n[2] macro twice(x)"),
+        (":stop 1", "\n[1] stopped"),
+        // A wrong input changes nothing, not even what was right in it.
+        ("macro twice(x) { x * 3 } begin { print(nope); }", "unknown name `nope`"),
+        ("begin { print(twice(50)); }", "\n100"),
+        (":stop", "\n[2] stopped"),
+        (":list", "\nnothing runs"),
+        (":halp", "there is no command `:halp`"),
+    ];
+    for (keys, answer) in session {
+        terminal.press(&format!("{keys}\r"));
+        // The echo of what is entered comes first.
+        terminal.wait_for("\n");
+        terminal.wait_for(answer.trim_start_matches('\n'));
+        if answer != "reel> " {
+            terminal.wait_for("reel> ");
+        }
+    }
+    let saved = std::fs::read_to_string(&file).unwrap();
+    assert!(saved.starts_with("macro twice(x) { x * 2 }\n\nbegin { @m[1] = twice(21); }"), "{saved}");
+    terminal.press("\x04");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+}
+
+/// One exchange, `GET /ok` of 10.0.0.1 to 10.0.0.2:80, as a packet file: raw IPv4 (draft-ietf-opsawg-pcap, RFC 791, RFC 9293).
+fn packets() -> Vec<u8> {
+    const SYN: u8 = 2;
+    const ACK: u8 = 16;
+    let mut file: Vec<u8> =
+        [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_536, 101].iter().flat_map(|word| word.to_le_bytes()).collect();
+    let mut seqs = [1u32, 1];
+    let (request, response) =
+        (&b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..]);
+    for (from, flags, payload) in [(0, SYN, &b""[..]), (1, SYN | ACK, b""), (0, ACK, request), (1, ACK, response)] {
+        let len = 40 + payload.len() as u32;
+        file.extend([1_700_000_000, seqs[0] + seqs[1], len, len].iter().flat_map(|word| word.to_le_bytes()));
+        file.extend([0x45, 0, 0, len as u8, 0, 0, 0, 0, 64, 6, 0, 0]);
+        let (addresses, ports) = ([[10, 0, 0, 1], [10, 0, 0, 2]], [50_000u16, 80]);
+        file.extend(addresses[from].iter().chain(&addresses[1 - from]));
+        file.extend([ports[from], ports[1 - from]].iter().flat_map(|port| port.to_be_bytes()));
+        file.extend([seqs[from], seqs[1 - from]].iter().flat_map(|seq| seq.to_be_bytes()));
+        file.extend([0x50, flags, 255, 255, 0, 0, 0, 0]);
+        file.extend(payload);
+        seqs[from] += payload.len() as u32 + u32::from(flags & SYN != 0);
+    }
+    file
+}
+
+/// A recording of one test, `GET /kept`.
+fn recording(dir: &std::path::Path) {
+    let head = "format: 1\ncomplete: true\ntool: \"0.1.0\"\ncommand: [server]\nclock: real\nprotocols:\n  http:\n    tests: 1\n    \
+                mocks: 0\nlosses:\n  dropped_events: 0\n  missing_bytes: 0\n  undecoded_bytes: 0\n  encrypted_connections: 0\n...\n";
+    let test = "test: 1\nprotocol: http\ndestination: \"127.0.0.1:80\"\nrequest:\n  method: GET\n  target: /kept\n  version: \"1.1\"\n  \
+                header:\n    Host: a\nresponse:\n  status: 204\n  reason: No Content\n  version: \"1.1\"\n  header: {}\neffects: []\n...\n";
+    let timing = "start: \"2026-11-29T06:12:22.626347719Z\"\ntest-0001: {at_ns: 100, latency_ns: 20, pid: 7, tid: 7, comm: server, \
+                  peer: \"127.0.0.1:50000\", connection: 0}\n...\n";
+    std::fs::create_dir_all(dir.join("tests")).unwrap();
+    std::fs::write(dir.join("recording.yaml"), head).unwrap();
+    std::fs::write(dir.join("timing.yaml"), timing).unwrap();
+    std::fs::write(dir.join("tests/0001-get-kept.yaml"), test).unwrap();
+}
+
+#[test]
+fn a_terminal_goes_from_the_past_to_the_present_and_back() {
+    let state = tempfile::tempdir().unwrap();
+    let (dir, file) = (state.path().join("rec"), state.path().join("one.pcap"));
+    recording(&dir);
+    std::fs::write(&file, packets()).unwrap();
+    let (from, pcap) = (format!(":from {}", dir.display()), format!(":pcap {}", file.display()));
+    let (of_host, of_nobody) = (format!("{pcap} 10.0.0.2:80"), format!("{pcap} 10.0.0.3"));
+    let mut terminal = Terminal::start(&[], state.path(), PLAIN);
+    terminal.wait_for("reel> ");
+    let count = "http:exchange { @p[path] = count(); }";
+    let session: &[(&str, &str)] = &[
+        (&from, "message clauses run over the recording"),
+        (count, "@p[/kept]: 1"),
+        (":print @p", "@p[/kept]: 1"),
+        (":from /no/such/folder", "no recording is here"),
+        (&pcap, "message clauses run over the packets of"),
+        (count, "@p[/ok]: 1"),
+        ("http:in:exchange { @p[path] = count(); }", "Say where the app is with `--host"),
+        (&of_host, "message clauses run over the packets of 10.0.0.2:80 in"),
+        ("http:in:exchange { @in[direction] = count(); }", "@in[in]: 1"),
+        (&of_nobody, "message clauses run over the packets of 10.0.0.3 in"),
+        (count, "1 connection is of no `--host`, and was left out"),
+        (":live run", "message clauses listen to the commands of `:run`"),
+        (":live", "listening to the whole machine"),
+        (&from, "message clauses run over the recording"),
+        (count, "@p[/kept]: 1"),
+    ];
+    for (keys, answer) in session {
+        terminal.press(&format!("{keys}\r"));
+        terminal.wait_for("\n");
+        terminal.wait_for(answer);
+        terminal.wait_for("reel> ");
+    }
+    terminal.press("\x04");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_line_is_coloured_while_it_is_written() {
+    let state = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(&[], state.path(), ("CLICOLOR", "1"));
+    terminal.wait_for("reel> ");
+    terminal.press("begin { @m = strlen(\"abc\"); }");
+    // A map, a function, a text.
+    for coloured in ["\x1b[35m@m\x1b[0m", "\x1b[34mstrlen\x1b[0m", "\x1b[32m\"abc\"\x1b[0m"] {
+        terminal.wait_for(coloured);
+    }
     terminal.press("\x03");
     terminal.wait_for("reel> ");
+    terminal.press(":lis");
+    terminal.wait_for("\x1b[33m:lis\x1b[0m");
+    terminal.press("\x03");
+    terminal.wait_for("reel> ");
+    terminal.press("\x04");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_tab_completes_what_stands_before_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(&[], state.path(), PLAIN);
+    terminal.wait_for("reel> ");
+    let file = state.path().join("a-file.rr");
+    std::fs::write(&file, "macro five() { 5 }\n").unwrap();
+    let (path, whole) = (file.display().to_string(), format!(":load {}", file.display()));
+    let load = format!(":lo\t {}\t", path.trim_end_matches("ile.rr"));
+    // A protocol and a field, a tracepoint, a function, a map of the same line, a command and a file.
+    for (keys, line) in [
+        ("http:res\t /reas\t", "http:response /reason"),
+        ("tracepoint:sched:sched_process_exe\t", "tracepoint:sched:sched_process_exec"),
+        ("begin { strco\t", "begin { strcontains"),
+        ("begin { @counted = 1; @cou\t", "begin { @counted = 1; @counted"),
+        (&load, &whole),
+    ] {
+        terminal.press(keys);
+        terminal.wait_for(line);
+        terminal.press("\x03");
+        terminal.wait_for("reel> ");
+    }
     terminal.press("\x04");
     assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
 }
@@ -259,7 +415,7 @@ fn ctrl_d_detaches_everything() {
         return;
     }
     let state = tempfile::tempdir().unwrap();
-    let mut terminal = Terminal::start(&[], state.path());
+    let mut terminal = Terminal::start(&[], state.path(), PLAIN);
     terminal.wait_for("reel> ");
     for (number, clause) in [
         "tracepoint:raw_syscalls:sys_enter /comm == \"nobody\"/ { @a = count(); }",

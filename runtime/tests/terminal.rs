@@ -5,7 +5,7 @@ mod pty;
 
 use reel_probes::doctor::Capability;
 
-use pty::Terminal;
+use pty::{PLAIN, Terminal};
 
 const SCRIPT: &str =
     "interval:ms:5 { @n[\"a key that is much too long for a terminal of sixty columns\"] = count(); print(@n); }";
@@ -16,7 +16,7 @@ fn a_map_in_an_interval_is_drawn_in_place_and_fits() {
         return;
     }
     let state = tempfile::tempdir().unwrap();
-    let mut terminal = Terminal::start(&["-e", SCRIPT], state.path());
+    let mut terminal = Terminal::start(&["-e", SCRIPT], state.path(), PLAIN);
     terminal.wait_for("Attached 1 probe");
     terminal.wait_for("@n[a key that is much too long for a terminal of sixty …]: 1\r\n");
     for count in 2..5 {

@@ -429,6 +429,39 @@ fn messages_that_would_explode_do_not() {
     Ran::of(&mut reel(["-e", &regex, "--pcap", "none.pcap"])).exits(2).says("E0312");
 }
 
+#[test]
+fn a_packet_file_that_is_not_whole_says_what_is_missing() {
+    let folder = folder();
+    let whole = std::fs::read(two_clients(folder.path())).unwrap();
+    let over = |bytes: &[u8]| {
+        let path = folder.path().join("part.pcap");
+        std::fs::write(&path, bytes).unwrap();
+        Ran::of(reel(["-q", "-e", WHOLE, "--pcap"]).arg(&path))
+    };
+    // A file has a head of 24 bytes, a packet one of 16 before the 40 of IPv4 and TCP.
+    let (head, packet) = (24, 16 + 40);
+    over(&whole).exits(0).prints("@[/ok]: 2\n");
+    let truncated = over(&whole[..whole.len() - 1]).exits(4);
+    truncated.prints("@[/ok]: 2\n").says("the file ends in the middle of a packet");
+    over(&whole[..head + packet / 2]).exits(4).says("the file ends in the middle of a packet");
+    over(&whole[..head]).exits(2).says("the file holds no packet");
+    over(&whole[..head - 4]).exits(2);
+    over(b"not packets").exits(2).says("this is neither a pcap nor a pcapng file");
+    // LINKTYPE_IEEE802_11.
+    let radio = [&whole[..20], &105u32.to_le_bytes(), &whole[head..]].concat();
+    over(&radio).exits(2).says("the packets are of link type 105, which is not read").says("help: capture on an Ethernet");
+    // Both SYN of the first connection are not there: it begins in the middle, at a request.
+    let joined = over(&[&whole[..head], &whole[head + 2 * packet..]].concat()).exits(0).prints("@[/ok]: 2\n");
+    joined.says("1 connection began before the file: 1 picked up at a request after 0 bytes, 0 could not be told");
+    // Without the request too, it begins with an answer.
+    let answer = head + 3 * packet + GET.len();
+    let untold = over(&[&whole[..head], &whole[answer..]].concat()).exits(0).prints("@[/ok]: 1\n");
+    untold.says("0 picked up at a request after 40 bytes, 1 could not be told");
+    // The request alone was lost.
+    let hole = over(&[&whole[..head + 2 * packet], &whole[answer..]].concat()).exits(0).prints("@[/ok]: 1\n");
+    hole.says("29 bytes of TCP streams are not in the file: packets were lost when it was captured");
+}
+
 /// A packet file: two clients ask the server, which is 10.255.255.1:80.
 fn two_clients(folder: &Path) -> PathBuf {
     let path = folder.join("two clients.pcap");

@@ -18,10 +18,11 @@ use crate::output::map::{Cell, Entry};
 /// # Errors
 /// The kernel's answer.
 pub fn entries(def: &MapDef, map: &Map) -> io::Result<Vec<Entry>> {
-    Ok(map.entries()?.into_iter().map(|entry| decode_entry(def, &entry.key, &entry.values)).collect())
+    Ok(map.entries()?.into_iter().map(|entry| decoded(def, &entry.key, &entry.values)).collect())
 }
 
-fn decode_entry(def: &MapDef, key: &[u8], values: &[Vec<u8>]) -> Entry {
+/// An entry of a kernel map as values: its key, and its value or the values of its shards.
+pub fn decoded(def: &MapDef, key: &[u8], values: &[Vec<u8>]) -> Entry {
     let key = def.keys.iter().map(|arg| decode(arg, key)).collect();
     let cell = match &def.value {
         Ty::Agg(agg) => Cell::Agg(merge(*agg, values.iter().map(Vec::as_slice))),

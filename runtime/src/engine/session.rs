@@ -228,7 +228,7 @@ impl Session {
 }
 
 /// Reads the head of a record and its arguments.
-fn parse(outputs: &[Output], record: &[u8]) -> Option<(usize, Vec<Value>)> {
+pub fn parse(outputs: &[Output], record: &[u8]) -> Option<(usize, Vec<Value>)> {
     let index = u32::from_le_bytes(record.get(..4)?.try_into().ok()?) as usize;
     let output = outputs.get(index)?;
     Some((index, output.args.iter().map(|arg| decode(arg, record)).collect()))

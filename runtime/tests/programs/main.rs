@@ -8,11 +8,14 @@
 //! The data files of `tests/programs` are programs that once differed; they run first.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod interpret;
 mod make;
 mod run;
 mod shrink;
+mod suit;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -36,6 +39,9 @@ fn engines() -> Engines {
 #[derive(Debug, Default)]
 struct Tally {
     agreed: u64,
+    interpreted: u64,
+    /// Why rbpf did not run the others.
+    not_interpreted: BTreeMap<String, u64>,
     refused: u64,
     too_large: u64,
 }
@@ -44,7 +50,13 @@ impl Tally {
     fn check(&mut self, seed: u64, flavour: Flavour, engines: Engines) {
         let program = make::program(seed, flavour);
         match run::run(&program.to_string(), seed, engines) {
-            Outcome::Agreed => self.agreed += 1,
+            Outcome::Agreed { interpreted } => {
+                self.agreed += 1;
+                self.interpreted += u64::from(interpreted.is_ok());
+                if let Err(why) = interpreted {
+                    *self.not_interpreted.entry(why).or_default() += 1;
+                }
+            }
             Outcome::Refused(why) => {
                 if std::env::var_os("REEL_FUZZ_SEED").is_some() {
                     eprintln!("{program}\n{why}");
@@ -75,6 +87,9 @@ fn check_all(flavour: Flavour) {
             (0..seeds).for_each(|seed| tally.check(seed, flavour, engines));
             // A generator whose programs are mostly refused finds nothing.
             assert!(tally.agreed >= seeds * 9 / 10, "{flavour:?}: {tally:?}");
+            if flavour == Flavour::Both {
+                assert!(tally.interpreted >= tally.agreed * 9 / 10, "rbpf ran few of them: {tally:?}");
+            }
         }
     }
 }
@@ -99,7 +114,7 @@ fn programs_that_once_differed_agree() {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("// runs: programs"), "{}: no harness reads it", path.display());
         match run::run(&text, 1, engines()) {
-            Outcome::Agreed => {}
+            Outcome::Agreed { .. } => {}
             other => panic!("{}: {other:?}", path.display()),
         }
     }

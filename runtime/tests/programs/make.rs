@@ -61,7 +61,7 @@ const INTS: [&str; 4] = ["$i0", "$i1", "$i2", "$n0"];
 const TEXTS: [&str; 2] = ["$s0", "$s1"];
 const TRUTHS: [&str; 2] = ["$b0", "$b1"];
 /// The variables of a clause, by type.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 10] = [
     "$i0 = 1;",
     "$i1 = -5;",
     "$i2 = (int64)3;",
@@ -71,9 +71,10 @@ const VARIABLES: [&str; 9] = [
     "$b0 = true;",
     "$b1 = false;",
     "$t0 = (1, \"one\");",
+    "$t1 = (1, (\"two\", true));",
 ];
 /// What gives each map its type; it never runs.
-const MAPS: [&str; 16] = [
+const MAPS: [&str; 18] = [
     "@n = 0;",
     "@i[0] = 0;",
     "@s[\"\"] = 0;",
@@ -81,6 +82,8 @@ const MAPS: [&str; 16] = [
     "@v[0] = \"\";",
     "@p[\"\"] = (0, \"\");",
     "@b[\"\"] = true;",
+    "@t[(0, \"\")] = 0;",
+    "@pp[0] = (0, (\"\", true));",
     "@count[0] = count();",
     "@sum[\"\"] = sum(0);",
     "@min[0, \"\"] = min(0);",
@@ -144,7 +147,7 @@ struct Maker {
     random: Random,
     flavour: Flavour,
     budget: usize,
-    /// Loops made so far: each has a counter of its own.
+    /// Loops and blocks made so far: each has a variable of its own.
     loops: usize,
     /// Loops around this place.
     depth: usize,
@@ -188,7 +191,11 @@ impl Maker {
                 let var = self.random.of(&TRUTHS);
                 stmt(&format!("{var} = {{}};"), vec![self.truth(2)])
             }
-            7 => stmt("$t0 = ({}, {});", vec![self.int(1), self.str(1)]),
+            7 => match self.random.below(3) {
+                0 => stmt("$t1 = ({}, ({}, {}));", vec![self.int(1), self.str(1), self.truth(1)]),
+                1 => stmt("print($t1);", vec![]),
+                _ => stmt("$t0 = ({}, {});", vec![self.int(1), self.str(1)]),
+            },
             8..=12 => self.map_stmt(),
             13..=16 => self.aggregate(),
             17 => stmt("delete({});", vec![self.entry()]),
@@ -234,7 +241,8 @@ impl Maker {
         let (counter, count) = (format!("$w{}", self.loops), 1 + self.random.below(3));
         let body = self.body();
         self.depth -= 1;
-        let template = match self.random.below(3) {
+        let template = match self.random.below(4) {
+            2 => format!("unroll ({count}) {{\n{{}}}}\n"),
             0 => format!("{counter} = 0; while ({counter} < {count}) {{ {counter}++;\n{{}}}}\n"),
             1 => format!("for ({counter} : {}..{count}) {{\n{{}}}}\n", self.random.below(2)),
             // `break` and `continue` stand in loops only, and this one is written out.
@@ -262,7 +270,9 @@ impl Maker {
 
     fn map_stmt(&mut self) -> Node {
         let stmt = |template: &str, nodes: Vec<Node>| Node::of(Kind::Stmt, &format!("{template}\n"), nodes);
-        match self.random.below(7) {
+        match self.random.below(9) {
+            7 => stmt("@t[({}, {})] = {};", vec![self.key(), self.key_str(), self.int(1)]),
+            8 => stmt("@pp[{}] = ({}, ({}, {}));", vec![self.key(), self.int(1), self.str(1), self.truth(1)]),
             0 | 1 => {
                 let entry = self.number_entry();
                 stmt("{} = {};", vec![entry, self.int(2)])
@@ -296,7 +306,8 @@ impl Maker {
 
     /// An entry of a map of numbers.
     fn number_entry(&mut self) -> Node {
-        match self.random.below(4) {
+        match self.random.below(5) {
+            4 => Node::of(Kind::Fixed, "@t[({}, {})]", vec![self.key(), self.key_str()]),
             0 => Node::text(Kind::Fixed, "@n"),
             1 => Node::of(Kind::Fixed, "@i[{}]", vec![self.key()]),
             2 => Node::of(Kind::Fixed, "@s[{}]", vec![self.key_str()]),
@@ -306,7 +317,8 @@ impl Maker {
 
     /// An entry of a map with keys.
     fn entry(&mut self) -> Node {
-        match self.random.below(5) {
+        match self.random.below(6) {
+            5 => Node::of(Kind::Fixed, "@t[({}, {})]", vec![self.key(), self.key_str()]),
             0 => Node::of(Kind::Fixed, "@i[{}]", vec![self.key()]),
             1 => Node::of(Kind::Fixed, "@s[{}]", vec![self.key_str()]),
             2 => Node::of(Kind::Fixed, "@v[{}]", vec![self.key()]),
@@ -338,7 +350,7 @@ impl Maker {
             return Node::text(Kind::Int, text);
         }
         let less = depth - 1;
-        match self.random.below(if self.flavour == Flavour::Messages { 19 } else { 15 }) {
+        match self.random.below(if self.flavour == Flavour::Messages { 23 } else { 18 }) {
             0..=3 => {
                 let op = self.random.of(&["+", "-", "*", "/", "%", "&", "|", "^"]);
                 Node::of(Kind::Int, &format!("({{}} {op} {{}})"), vec![self.int(less), self.int(less)])
@@ -365,9 +377,21 @@ impl Maker {
             }
             13 => Node::of(Kind::Int, "(int64)@count[{}]", vec![self.key()]),
             14 => Node::text(Kind::Int, self.random.of(&["(int64)@max", "(int64)@avg", "@p[\"a\"].0"])),
-            15 => Node::text(Kind::Int, "status"),
-            16 => Node::of(Kind::Int, "int({})", vec![self.str(less)]),
+            15 => Node::text(Kind::Int, if self.has_variables { "$t1.0" } else { "12" }),
+            16 if self.has_variables => {
+                self.loops += 1;
+                let template = format!("{{ $x{0} = {{}}; $x{0} + {{}} }}", self.loops);
+                Node::of(Kind::Int, &template, vec![self.int(less), self.int(less)])
+            }
+            16 => Node::text(Kind::Int, "@pp[1].0"),
             17 => Node::text(
+                Kind::Int,
+                self.random.of(&["(int64)@sum[\"a\"]", "(int64)@min[1, \"a\"]", "bswap((uint32)0x01020304)", "@pp[0].0"]),
+            ),
+            18 => Node::text(Kind::Int, "status"),
+            19 => Node::of(Kind::Int, "int({})", vec![self.str(less)]),
+            20 => Node::text(Kind::Int, self.random.of(&["(int64)len(@i)", "(int64)len(@count)", "(int64)len(@t)"])),
+            21 => Node::text(
                 Kind::Int,
                 self.random.of(&["int(body.count)", "int(body.items[0].id)", "int(query[\"page\"])"]),
             ),
@@ -383,13 +407,15 @@ impl Maker {
             };
         }
         let less = depth - 1;
-        match self.random.below(if self.flavour == Flavour::Messages { 9 } else { 5 }) {
+        match self.random.below(if self.flavour == Flavour::Messages { 11 } else { 6 }) {
             0 | 1 => Node::of(Kind::Str, "({} ? {} : {})", vec![self.truth(less), self.str(less), self.str(less)]),
             2 => Node::of(Kind::Str, "@v[{}]", vec![self.key()]),
             3 if self.has_variables => Node::text(Kind::Str, "$t0.1"),
             3 | 4 => Node::text(Kind::Str, "@p[\"a\"].1"),
-            5 => Node::text(Kind::Str, self.random.of(&["path", "method", "host"])),
-            6 => Node::text(Kind::Str, self.random.of(&["header[\"x-id\"]", "query[\"page\"]"])),
+            5 => Node::text(Kind::Str, if self.has_variables { "$t1.1.0" } else { "@pp[0].1.0" }),
+            6 => Node::of(Kind::Str, "str({}, 3)", vec![self.str(less)]),
+            7 => Node::text(Kind::Str, self.random.of(&["path", "method", "host"])),
+            8 => Node::text(Kind::Str, self.random.of(&["header[\"x-id\"]", "query[\"page\"]"])),
             _ => {
                 let call = self.random.of(&["lower", "upper", "route"]);
                 Node::of(Kind::Str, &format!("{call}({{}})"), vec![self.str(less)])
@@ -403,7 +429,13 @@ impl Maker {
             return Node::text(Kind::Bool, self.random.of(&["true", "false", "$b0", "$b1"][..count]));
         }
         let less = depth - 1;
-        match self.random.below(if self.flavour == Flavour::Messages { 16 } else { 10 }) {
+        match self.random.below(if self.flavour == Flavour::Messages { 18 } else { 12 }) {
+            10 => Node::of(
+                Kind::Bool,
+                "(({}, {}) == ({}, {}))",
+                vec![self.int(less), self.str(less), self.int(less), self.str(less)],
+            ),
+            11 => Node::text(Kind::Bool, if self.has_variables { "$t1.1.1" } else { "@pp[0].1.1" }),
             0..=3 => {
                 let op = self.random.of(&["==", "!=", "<", "<=", ">", ">="]);
                 Node::of(Kind::Bool, &format!("({{}} {op} {{}})"), vec![self.int(less), self.int(less)])
@@ -422,16 +454,16 @@ impl Maker {
                 let part = self.random.of(&["a", "b", "", "bc"]);
                 Node::of(Kind::Bool, &format!("strcontains({{}}, \"{part}\")"), vec![self.str(less)])
             }
-            10 | 11 => {
+            12 | 13 => {
                 let pattern = self.random.of(&["\"^/orders/[0-9]+\"", "\"a\"", "glob(\"/orders/*\")", "glob(\"**\")"]);
                 let op = self.random.of(&["=~", "!~"]);
                 Node::of(Kind::Bool, &format!("({{}} {op} {pattern})"), vec![self.str(less)])
             }
-            12 => {
+            14 => {
                 let op = self.random.of(&["<", ">=", "==", "!="]);
                 Node::text(Kind::Bool, format!("(latency {op} {})", self.random.of(&["20ms", "0s", "1us"])))
             }
-            13 | 14 => {
+            15 | 16 => {
                 let path = self.random.of(&[
                     "body",
                     "body.count",
@@ -453,8 +485,8 @@ impl Maker {
     }
 }
 
-const ALL_MAPS: [&str; 14] =
-    ["@n", "@i", "@s", "@is", "@v", "@p", "@b", "@count", "@sum", "@max", "@avg", "@stats", "@hist", "@lhist"];
+const ALL_MAPS: [&str; 16] =
+    ["@n", "@i", "@s", "@is", "@v", "@p", "@pp", "@t", "@b", "@count", "@sum", "@max", "@avg", "@stats", "@hist", "@lhist"];
 const AGGREGATIONS: [(&str, &str); 9] = [
     ("@count", "count()"),
     ("@sum", "sum({})"),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use reel::cli::Format;
-use reel::engine::compile;
+use reel::engine::compile::{self, Kernel};
 use reel::engine::environment::Machine;
 use reel::engine::names::ProgramNames;
 use reel::engine::printer::Printer;
@@ -24,7 +24,7 @@ use reel_lang::hir::{self, Header, MapId};
 use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
 
-use super::make;
+use super::{interpret, make};
 
 /// Messages that a program of messages sees.
 const MESSAGES: usize = 5;
@@ -39,14 +39,17 @@ impl Engines {
     /// Finds out whether this process may load programs.
     pub fn find() -> Engines {
         let outcome = run("begin { @ = 1; }", 0, Engines { kernel: true });
-        Engines { kernel: matches!(outcome, Outcome::Agreed) }
+        Engines { kernel: matches!(outcome, Outcome::Agreed { .. }) }
     }
 }
 
 /// How a program went.
 #[derive(Debug)]
 pub enum Outcome {
-    Agreed,
+    Agreed {
+        /// Whether rbpf ran it too, or why not.
+        interpreted: Result<(), String>,
+    },
     /// The checker, or one half's lowering, does not take it.
     Refused(String),
     /// The verifier gave up, or the frame is too large.
@@ -56,10 +59,10 @@ pub enum Outcome {
 
 /// Output that is read back.
 #[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
+pub struct Page(Arc<Mutex<Vec<u8>>>);
 
 impl Page {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
@@ -99,13 +102,24 @@ pub fn run(text: &str, seed: u64, engines: Engines) -> Outcome {
         return differed("native code", &compiled, &wanted);
     }
     let is_message = |clause: &hir::Clause| matches!(clause.header, Header::Message(_));
-    if !engines.kernel || program.clauses.iter().any(is_message) {
-        return Outcome::Agreed;
+    if program.clauses.iter().any(is_message) {
+        return Outcome::Agreed { interpreted: Err("messages".to_owned()) };
     }
-    match in_kernel(&sources, program, &machine) {
-        Ok(found) if found == wanted => Outcome::Agreed,
+    let kernel = match for_kernel(&sources, &program, &machine) {
+        Ok(kernel) => kernel,
+        Err(outcome) => return outcome,
+    };
+    let interpreted = match interpret::interpreted(&sources, program.clone(), &kernel) {
+        Ok(found) if found != wanted => return differed("rbpf", &found, &wanted),
+        interpreted => interpreted.map(|_| ()),
+    };
+    if !engines.kernel {
+        return Outcome::Agreed { interpreted };
+    }
+    match in_kernel(&sources, program, kernel) {
+        Ok(found) if found == wanted => Outcome::Agreed { interpreted },
         Ok(found) => differed("the kernel", &found, &wanted),
-        Err(outcome) => outcome,
+        Err(failure) => Outcome::Differed(format!("the kernel refuses: {failure}")),
     }
 }
 
@@ -118,21 +132,22 @@ fn differed(who: &str, found: &str, wanted: &str) -> Outcome {
     Outcome::Differed(format!("-- {who}:\n{found}\n-- the evaluator:\n{wanted}"))
 }
 
-fn in_kernel(sources: &SourceMap, program: hir::Program, machine: &Machine) -> Result<String, Outcome> {
+/// Compiles a program for the kernel.
+fn for_kernel(sources: &SourceMap, program: &hir::Program, machine: &Machine) -> Result<Kernel, Outcome> {
     let options = bpf::Options { ring_len_bytes: 1 << 20, ..bpf::Options::default() };
-    let kernel = compile::kernel(&program, machine, &compile::kernel_options(), &options);
-    let kernel = kernel.map_err(|faults| {
+    let kernel = compile::kernel(program, machine, &compile::kernel_options(), &options);
+    kernel.map_err(|faults| {
         let text = shown(&faults, sources);
-        if text.contains("E0604") || text.contains("too large") { Outcome::TooLarge } else { Outcome::Refused(text) }
-    })?;
+        if text.contains("E0802") || text.contains("too large") { Outcome::TooLarge } else { Outcome::Refused(text) }
+    })
+}
+
+fn in_kernel(sources: &SourceMap, program: hir::Program, kernel: Kernel) -> Result<String, Failure> {
     let page = Page::default();
     let sinks = Shown { out: Box::new(page.clone()), errors: Box::new(page.clone()), format: Format::Text };
-    let went = (|| -> Result<(), Failure> {
-        let mut run = Run::start(sources, program, kernel, None, sinks, |_| unreachable!("there are no messages"))?;
-        run.take_events()?;
-        run.finish().map(|_| ())
-    })();
-    went.map_err(|failure| Outcome::Differed(format!("the kernel refuses: {failure}")))?;
+    let mut run = Run::start(sources, program, kernel, None, sinks, |_| unreachable!("there are no messages"))?;
+    run.take_events()?;
+    run.finish()?;
     Ok(page.text())
 }
 

@@ -12,6 +12,9 @@ use rustix::termios::{Winsize, tcsetwinsize};
 /// How long anything may take on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What is said of colours to a test that compares text.
+pub const PLAIN: (&str, &str) = ("NO_COLOR", "1");
+
 /// reel on a terminal of its own.
 pub struct Terminal {
     pub child: Child,
@@ -21,8 +24,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts it, with arguments, in 60 columns.
-    pub fn start(args: &[&str], state: &std::path::Path) -> Terminal {
+    /// Starts it, with arguments and what is said of colours, in 60 columns.
+    pub fn start(args: &[&str], state: &std::path::Path, colours: (&str, &str)) -> Terminal {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
@@ -35,7 +38,7 @@ impl Terminal {
             .args(args)
             .env("XDG_STATE_HOME", state)
             .env("TERM", "xterm")
-            .env("NO_COLOR", "1")
+            .env(colours.0, colours.1)
             .stdin(theirs.try_clone().unwrap())
             .stdout(theirs.try_clone().unwrap())
             .stderr(theirs)

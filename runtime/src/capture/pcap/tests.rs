@@ -22,7 +22,7 @@ fn told(file: &[u8]) -> (String, Vec<String>, Option<Failure>) {
     let path = folder.path().join("x.pcap");
     std::fs::write(&path, file).unwrap();
     let mut lines = String::new();
-    let mut captured = match Captured::open(&path, Wants { conversations: true, ..Wants::default() }, Vec::new()) {
+    let mut captured = match Captured::open(&path, &[], Wants { conversations: true, ..Wants::default() }, Vec::new()) {
         Ok(captured) => captured,
         Err(failure) => return (lines, Vec::new(), Some(at_file(failure, &path))),
     };
@@ -85,7 +85,7 @@ fn run(file: &[u8], script: &str) -> Result<String, String> {
     let path = folder.path().join("x.pcap");
     std::fs::write(&path, file).unwrap();
     over(&Source::Packets(path.clone(), Vec::new()), script, |messages| {
-        Box::new(Captured::open(&path, messages.wants(), Vec::new()).unwrap())
+        Box::new(Captured::open(&path, &[], messages.wants(), Vec::new()).unwrap())
     })
 }
 
