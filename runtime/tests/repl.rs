@@ -340,7 +340,7 @@ fn a_terminal_goes_from_the_past_to_the_present_and_back() {
         (&from, "message clauses run over the recording"),
         (count, "@p[/kept]: 1"),
         (":print @p", "@p[/kept]: 1"),
-        (":from /no/such/folder", "no recording is here"),
+        (":from /no/such/folder", "/no/such/folder: there is no such folder"),
         (&pcap, "message clauses run over the packets of"),
         (count, "@p[/ok]: 1"),
         ("http:in:exchange { @p[path] = count(); }", "Say where the app is with `--host"),
@@ -373,11 +373,15 @@ fn a_line_is_coloured_while_it_is_written() {
     for coloured in ["\x1b[35m@m\x1b[0m", "\x1b[34mstrlen\x1b[0m", "\x1b[32m\"abc\"\x1b[0m"] {
         terminal.wait_for(coloured);
     }
+    // The line is drawn anew after each key: only the next prompt stands below it.
+    terminal.wait_for("; }");
     terminal.press("\x03");
+    terminal.wait_for("\n");
     terminal.wait_for("reel> ");
     terminal.press(":lis");
     terminal.wait_for("\x1b[33m:lis\x1b[0m");
     terminal.press("\x03");
+    terminal.wait_for("\n");
     terminal.wait_for("reel> ");
     terminal.press("\x04");
     assert_eq!(terminal.child.wait().unwrap().code(), Some(0));

@@ -56,9 +56,7 @@ impl Definitions {
     /// # Errors
     /// Everything that is wrong with it, shown already: nothing has changed then.
     pub fn enter(&mut self, name: &str, text: &str, source: &Source) -> Result<Entered, Failure> {
-        let names = defined(text);
-        let stays = |kept: &&String| names.is_empty() || !defined(kept).is_subset(&names);
-        let kept: Vec<String> = self.kept.iter().filter(stays).cloned().collect();
+        let kept = self.beside(text);
         let Checked { sources, machine, program } = self.check(&kept, name, text)?;
         if program.clauses.is_empty() {
             if is_definition(text) {
@@ -89,13 +87,20 @@ impl Definitions {
     /// # Errors
     /// As for [`Definitions::enter`].
     pub fn plan(&self, name: &str, text: &str) -> Result<String, Failure> {
-        let Checked { sources, machine, program } = self.check(&self.kept, name, text)?;
+        let Checked { sources, machine, program } = self.check(&self.beside(text), name, text)?;
         let planned = plan::plan(&program, &machine).map_err(|list| {
             let mut faults = Faults(reel_lang::diagnostic::Diagnostics::new());
             faults.0.extend(list);
             faults.failure(&sources)
         })?;
         Ok(plan::text(&planned, &program, &sources))
+    }
+
+    /// What was kept and a text does not define anew.
+    fn beside(&self, text: &str) -> Vec<String> {
+        let names = defined(text);
+        let stays = |kept: &&String| names.is_empty() || !defined(kept).is_subset(&names);
+        self.kept.iter().filter(stays).cloned().collect()
     }
 
     /// Parses and checks a text after the definitions `kept`, and shows its warnings.
@@ -129,7 +134,7 @@ fn parsed(text: &str) -> ast::Program {
     parse::parse(&sources, file).program
 }
 
-/// The names that a text defines, each with its kind. A text with clauses defines none that stay.
+/// The names that a text defines, each with its kind. Those of a text with clauses hold in it, and do not stay.
 fn defined(text: &str) -> BTreeSet<String> {
     let program = parsed(text);
     let item = |item: &Item| match item {
@@ -139,9 +144,6 @@ fn defined(text: &str) -> BTreeSet<String> {
         Item::Fn(item) => Some(format!("fn {}", item.name.name)),
         Item::Noise(item) => Some(format!("noise {}", item.name.name)),
     };
-    if program.items.iter().any(|item| matches!(item, Item::Clause(_))) {
-        return BTreeSet::new();
-    }
     let defines = program.defines.iter().map(|define| format!("#define {}", define.name.name));
     program.items.iter().filter_map(item).chain(defines).collect()
 }
@@ -204,6 +206,16 @@ mod tests {
         assert!(enter(&mut definitions, "let @m = hash(8);").unwrap());
         assert_eq!(definitions.texts()[..2], ["// Three.\nmacro one() { 1 }", "noise n(s) = s =~ \"^N\";"]);
         assert_eq!(definitions.texts()[2..], ["macro two() { 22 }", "#define THREE 33", "let @m = hash(8);"]);
+    }
+
+    #[test]
+    fn what_a_clause_brings_along_holds_for_it_alone() {
+        let mut definitions = Definitions::new(false);
+        assert!(enter(&mut definitions, "macro twice(x) { x * 2 }").unwrap());
+        let text = "macro twice(x) { x + x } http:request { print(twice(2)); }";
+        assert!(definitions.plan("prompt", text).is_ok());
+        assert!(!enter(&mut definitions, text).unwrap());
+        assert_eq!(definitions.texts(), ["macro twice(x) { x * 2 }"]);
     }
 
     #[test]

@@ -359,7 +359,7 @@ impl Maker {
                 let op = self.random.of(&["<<", ">>"]);
                 Node::of(Kind::Int, &format!("({{}} {op} {{}})"), vec![self.int(less), self.int(0)])
             }
-            5 => Node::of(Kind::Int, &format!("({}{{}})", self.random.of(&["-", "~"])), vec![self.int(less)]),
+            5 => Node::of(Kind::Int, &format!("({}({{}}))", self.random.of(&["-", "~"])), vec![self.int(less)]),
             6 => {
                 let ty = self.random.of(&["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"]);
                 Node::of(Kind::Int, &format!("({ty})({{}})"), vec![self.int(less)])
