@@ -68,6 +68,20 @@ fn an_aggregation_is_the_sum_of_both_sides_wherever_it_is_read() {
 }
 
 #[test]
+fn both_sides_know_which_probe_fired_and_how_many_entries_there_are() {
+    let script = r#"
+        begin { @by[probe] = count(); @last["k"] = probe; @other[1] = 1; }
+        http:out:exchange {
+            printf("%d %d %d %s\n", len(@by), len(@last), len(@other), @last["k"]);
+            @by[probe] = count(); @last["k"] = probe; @other[2] = 1;
+        }
+        end { @by[probe] = count(); printf("%s\n", @last["k"]); }"#;
+    let Some(ran) = two_requests(script) else { return };
+    let ran = ran.prints("1 1 1 begin\n2 1 2 http:out:exchange\nhttp:out:exchange\n");
+    ran.prints("@by[begin]: 1\n").prints("@by[end]: 1\n").prints("@by[http:out:exchange]: 2\n");
+}
+
+#[test]
 fn plain_values_are_what_was_written_last() {
     let script = r#"
         begin { @number["k"] = 1; @text[1] = "begin"; @pair = (1, "one"); @up["k"] = 40; @gone["k"] = 1; }

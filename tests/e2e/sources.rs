@@ -430,6 +430,17 @@ fn messages_that_would_explode_do_not() {
 }
 
 #[test]
+fn a_clause_without_an_end_is_ended() {
+    let script = r#"http:exchange /path == "/ok"/ { $i = 0; while (1) { $i++; } print("never"); }
+        http:exchange { $n = 0; for ($i : 0..1000000000) { $n = $i; if ($i == 9) { break; } } print($n); }"#;
+    let folder = folder();
+    let path = two_clients(folder.path());
+    let ran = Ran::of(reel(["-q", "-e", script, "--pcap"]).arg(&path)).exits(0);
+    assert_eq!(ran.out, "9\n9\n");
+    ran.says("a clause was ended 2 times since its loops made more than 8388608 rounds for one message");
+}
+
+#[test]
 fn a_packet_file_that_is_not_whole_says_what_is_missing() {
     let folder = folder();
     let whole = std::fs::read(two_clients(folder.path())).unwrap();

@@ -15,7 +15,7 @@ pub(crate) mod uses;
 pub(crate) mod walk;
 
 pub use kernel::{Attach, KernelModule, Options, Program, kernel};
-pub use native::{NativeAction, NativeClause, NativeModule, native, native_only};
+pub use native::{LOOP_CUT, MAX_ROUNDS, NativeAction, NativeClause, NativeModule, native, native_only};
 pub use tables::{EVENTS, START, native_shard};
 
 pub(crate) use build::Builder;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use reel_compiler::ir::{Inst, OutputId};
 use reel_compiler::jit::{Native, Record};
-use reel_compiler::lower::{NativeClause, NativeModule};
+use reel_compiler::lower::{LOOP_CUT, MAX_ROUNDS, NativeClause, NativeModule};
 use reel_compiler::native::maps::Cell as NativeCell;
 use reel_compiler::native::shared::Shared;
 use reel_compiler::native::{Host, Maps};
@@ -97,6 +97,8 @@ struct State {
     clock: Clock,
     /// Which of [`Messages::names`] runs.
     fired: usize,
+    /// How often a clause was ended since its loops had no end.
+    cut_loops: u64,
 }
 
 impl Messages {
@@ -135,6 +137,7 @@ impl Messages {
             outputs: module.module.outputs.clone(),
             clock,
             fired: 0,
+            cut_loops: 0,
         };
         let record = Record::new();
         Ok(Some(Messages { module, native, probes, moments, state, record, comm: Value::Nil }))
@@ -268,9 +271,13 @@ impl Messages {
         Ok(Some(self.state.maps.all_entries(index, &AsShown)?.into_iter().map(entry).collect()))
     }
 
-    /// What maps could not take in, a sentence each, for people.
+    /// What clauses could not do, a sentence each, for people: maps that took no more, loops without an end.
     pub fn notes<'a>(&'a self, maps: &'a [hir::Map]) -> impl Iterator<Item = String> + 'a {
-        maps.iter().filter_map(|map| Some((&map.name, self.map_index(map.id)?))).flat_map(|(name, index)| {
+        let cut = (self.state.cut_loops > 0).then(|| {
+            let times = self.state.cut_loops;
+            format!("a clause was ended {times} times since its loops made more than {MAX_ROUNDS} rounds for one message")
+        });
+        let of_maps = maps.iter().filter_map(|map| Some((&map.name, self.map_index(map.id)?))).flat_map(|(name, index)| {
             let (full, unheld) = (self.state.maps.lost(index), self.state.maps.unheld(index));
             let full = (full > 0).then(|| format!("{name} was full: {full} updates of new keys are missing"));
             let unheld = (unheld > 0).then(|| {
@@ -280,7 +287,8 @@ impl Messages {
                 )
             });
             full.into_iter().chain(unheld)
-        })
+        });
+        cut.into_iter().chain(of_maps)
     }
 
     /// Empties a map.
@@ -356,6 +364,10 @@ impl Host for State {
             ("strftime", [Value::Str(format), time]) => {
                 let ns = time.as_int().unwrap_or(0);
                 Value::text(self.clock.date(&String::from_utf8_lossy(format), ns))
+            }
+            (LOOP_CUT, []) => {
+                self.cut_loops += 1;
+                Value::Nil
             }
             _ => Value::Nil,
         }

@@ -9,10 +9,13 @@ mod expr;
 mod print;
 mod stmt;
 
+pub use stmt::{LOOP_CUT, MAX_ROUNDS};
+
 use reel_lang::diagnostic::{Diagnostic, code};
 use reel_lang::hir::{self, Action, ClauseId, Expr, ExprKind, Header, Stmt, StmtKind, VarId};
 use reel_lang::schema::FieldId;
 use reel_lang::span::Span;
+use reel_lang::ty::IntTy;
 
 use super::Lowered;
 use super::build::Builder;
@@ -141,7 +144,7 @@ impl Unit<'_> {
 
     /// A function that tells whether all conditions are as they should be.
     fn predicate(&mut self, name: String, clause: &hir::Clause, conditions: &[(&Expr, bool)]) -> Lowered<u32> {
-        let mut lower = self.lower(name, &clause.vars, clause.span);
+        let mut lower = self.of_clause(name, clause);
         let no = lower.b.block();
         for (condition, wanted) in conditions {
             let next = lower.b.block();
@@ -156,7 +159,7 @@ impl Unit<'_> {
     }
 
     fn body(&mut self, clause: &hir::Clause) -> Lowered<u32> {
-        let mut lower = self.lower(format!("{}_body", clause.id), &clause.vars, clause.span);
+        let mut lower = self.of_clause(format!("{}_body", clause.id), clause);
         lower.stmts(&clause.body)?;
         Ok(lower.finish(clause.span))
     }
@@ -169,7 +172,7 @@ impl Unit<'_> {
             }
             Action::Respond(values) => {
                 let name = format!("{}_respond{index}", clause.id);
-                let mut lower = self.lower(name, &clause.vars, clause.span);
+                let mut lower = self.of_clause(name, clause);
                 let args = values.iter().map(|(_, value)| lower.value(value)).collect::<Lowered<_>>()?;
                 let op = ir::HostOp::Action(index);
                 lower.b.push(Inst::Host { dst: None, op, args }, span);
@@ -177,6 +180,17 @@ impl Unit<'_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Begins a function of a clause.
+    fn of_clause(&mut self, name: String, clause: &hir::Clause) -> Lower<'_> {
+        let mut lower = self.lower(name, &clause.vars, clause.span);
+        let mut has_loop = stmt::has_loop(&clause.body);
+        clause.predicate.iter().for_each(|predicate| has_loop |= stmt::has_loop_within(predicate));
+        if has_loop {
+            lower.rounds = Some(lower.b.constant(RegTy::Int(IntTy::I64), 0, clause.span));
+        }
+        lower
     }
 
     fn lower(&mut self, name: String, vars: &[hir::Var], span: Span) -> Lower<'_> {
@@ -193,6 +207,7 @@ impl Unit<'_> {
             vars,
             param: None,
             loops: Vec::new(),
+            rounds: None,
         }
     }
 }
@@ -209,6 +224,8 @@ struct Lower<'a> {
     param: Option<Reg>,
     /// Where `continue` and `break` go, innermost last.
     loops: Vec<(Block, Block)>,
+    /// How many rounds loops have made, of a clause that has any.
+    rounds: Option<Reg>,
 }
 
 impl Lower<'_> {

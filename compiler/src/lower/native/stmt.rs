@@ -1,12 +1,33 @@
 //! Statements of native clauses.
 
-use reel_lang::hir::{Expr, MapId, Stmt, StmtKind, VarId};
+use reel_lang::hir::{Expr, ExprKind, MapId, Stmt, StmtKind, VarId};
 use reel_lang::span::Span;
 use reel_lang::ty::{Agg, IntTy, Ty};
 
 use super::Lower;
 use crate::ir::{BinaryOp, Block, CompareOp, HostOp, Inst, RegTy, Terminator, ValueTy};
-use crate::lower::Lowered;
+use crate::lower::{Lowered, walk};
+
+/// The most rounds that all loops of a clause make together for one message, as many as the kernel lets `bpf_loop` make. Then the
+/// clause ends, and the host is told by a call of [`LOOP_CUT`]: a clause without an end would hold up everything.
+pub const MAX_ROUNDS: i64 = 1 << 23;
+/// What the host is called with where a clause made more. No script can name it.
+pub const LOOP_CUT: &str = "loop cut";
+
+/// Whether there is a loop in statements, also in a block that is a value.
+pub(super) fn has_loop(stmts: &[Stmt]) -> bool {
+    let is_loop = |stmt: &Stmt| matches!(stmt.kind, StmtKind::While { .. } | StmtKind::ForRange { .. });
+    let mut found = stmts.iter().any(|stmt| is_loop(stmt) || walk::blocks(stmt).into_iter().any(has_loop));
+    walk::stmts(stmts, &mut |expr| found |= matches!(&expr.kind, ExprKind::Block { body, .. } if has_loop(body)));
+    found
+}
+
+/// Whether there is a loop in a block within an expression.
+pub(super) fn has_loop_within(expr: &Expr) -> bool {
+    let mut found = false;
+    walk::expr(expr, &mut |expr| found |= matches!(&expr.kind, ExprKind::Block { body, .. } if has_loop(body)));
+    found
+}
 
 impl Lower<'_> {
     pub(super) fn stmts(&mut self, stmts: &[Stmt]) -> Lowered<()> {
@@ -34,8 +55,7 @@ impl Lower<'_> {
             StmtKind::Break => self.leave(span, |(_, end)| end),
             StmtKind::Continue => self.leave(span, |(again, _)| again),
             StmtKind::Return(_) => {
-                let zero = self.b.constant(RegTy::Int(IntTy::I64), 0, span);
-                self.b.end(Terminator::Return(zero));
+                self.leave_clause(span);
                 Ok(())
             }
             // Whoever runs the rule asks for its actions one by one.
@@ -92,6 +112,7 @@ impl Lower<'_> {
         self.b.at(again);
         self.condition(condition, inside, end)?;
         self.b.at(inside);
+        self.round(condition.span);
         self.loops.push((again, end));
         let done = self.stmts(body);
         self.loops.pop();
@@ -115,6 +136,7 @@ impl Lower<'_> {
         let more = self.b.compare(CompareOp::Lt, counter, to, span);
         self.b.branch(more, inside, end);
         self.b.at(inside);
+        self.round(span);
         let value = self.number_value(counter, ValueTy::Int, span);
         self.set(var, value, span);
         self.loops.push((next, end));
@@ -128,6 +150,25 @@ impl Lower<'_> {
         self.b.jump(again);
         self.b.at(end);
         Ok(())
+    }
+
+    fn leave_clause(&mut self, span: Span) {
+        let zero = self.b.constant(RegTy::Int(IntTy::I64), 0, span);
+        self.b.end(Terminator::Return(zero));
+    }
+
+    /// Counts a round of a loop, and ends the clause where there were too many.
+    fn round(&mut self, span: Span) {
+        let Some(rounds) = self.rounds else { return };
+        let src = self.b.binary_const(BinaryOp::Add, rounds, 1, span);
+        self.b.push(Inst::Copy { dst: rounds, src }, span);
+        let is_over = self.b.compare_const(CompareOp::Gt, rounds, MAX_ROUNDS, span);
+        let (over, on) = (self.b.block(), self.b.block());
+        self.b.branch(is_over, over, on);
+        self.b.at(over);
+        self.b.push(Inst::Host { dst: None, op: HostOp::Call(LOOP_CUT), args: Vec::new() }, span);
+        self.leave_clause(span);
+        self.b.at(on);
     }
 
     fn leave(&mut self, span: Span, to: impl Fn((Block, Block)) -> Block) -> Lowered<()> {
