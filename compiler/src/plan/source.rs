@@ -9,6 +9,7 @@ use reel_lang::env::ProbeKind;
 use reel_lang::hir::{self, Clause, Expr, ExprKind, Header, MessageProbe};
 use reel_lang::schema::{CONN_FIELDS, Event, FieldId, conn};
 use reel_lang::span::Span;
+use reel_lang::ty::Ty;
 
 use crate::builtins;
 use crate::lower::walk;
@@ -74,6 +75,8 @@ fn kernel_only(expr: &Expr, facts: &Facts) -> Option<Diagnostic> {
         ExprKind::Call { function, .. } if builtins::function(function).is_some_and(|found| !found.places.native) => {
             function
         }
+        // A text can be cut anywhere; what a pointer points at is the kernel's.
+        ExprKind::Call { function: function @ "str", args } if args.first().is_some_and(|arg| arg.ty != Ty::Str) => function,
         _ => return None,
     };
     let what = format!("`{name}` is asked of a running kernel, and {} has none", facts.name);
