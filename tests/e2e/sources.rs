@@ -460,7 +460,10 @@ fn a_packet_file_that_is_not_whole_says_what_is_missing() {
     over(b"not packets").exits(2).says("this is neither a pcap nor a pcapng file");
     // LINKTYPE_IEEE802_11.
     let radio = [&whole[..20], &105u32.to_le_bytes(), &whole[head..]].concat();
-    over(&radio).exits(2).says("the packets are of link type 105, which is not read").says("help: capture on an Ethernet");
+    over(&radio)
+        .exits(2)
+        .says("the packets are of link type 105, which is not read")
+        .says("help: capture on an Ethernet");
     // Both SYN of the first connection are not there: it begins in the middle, at a request.
     let joined = over(&[&whole[..head], &whole[head + 2 * packet..]].concat()).exits(0).prints("@[/ok]: 2\n");
     joined.says("1 connection began before the file: 1 picked up at a request after 0 bytes, 0 could not be told");

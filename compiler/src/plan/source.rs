@@ -76,7 +76,9 @@ fn kernel_only(expr: &Expr, facts: &Facts) -> Option<Diagnostic> {
             function
         }
         // A text can be cut anywhere; what a pointer points at is the kernel's.
-        ExprKind::Call { function: function @ "str", args } if args.first().is_some_and(|arg| arg.ty != Ty::Str) => function,
+        ExprKind::Call { function: function @ "str", args } if args.first().is_some_and(|arg| arg.ty != Ty::Str) => {
+            function
+        }
         _ => return None,
     };
     let what = format!("`{name}` is asked of a running kernel, and {} has none", facts.name);

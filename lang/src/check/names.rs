@@ -101,9 +101,7 @@ impl<'a> Checker<'a> {
             None => (String::new(), "Keep it in a map in a kernel probe, which clauses on messages share."),
         };
         let what = format!("`{name}` does not exist in a clause on messages{why}");
-        self.fault(
-            Diagnostic::new(code::WRONG_PLACE, span, what).label("exists in kernel probes only").hint(hint),
-        )
+        self.fault(Diagnostic::new(code::WRONG_PLACE, span, what).label("exists in kernel probes only").hint(hint))
     }
 
     fn enumerator(&mut self, name: &str, span: Span) -> hir::Expr {

@@ -28,7 +28,9 @@ impl FromStr for Host {
         }
         match text.parse::<SocketAddr>() {
             Ok(address) => Ok(Host { addr: address.ip(), port: Some(address.port()) }),
-            Err(_) => Err("expected an address with or without a port: 10.0.0.2, 10.0.0.2:8080, [fe80::1]:8080".to_owned()),
+            Err(_) => {
+                Err("expected an address with or without a port: 10.0.0.2, 10.0.0.2:8080, [fe80::1]:8080".to_owned())
+            }
         }
     }
 }

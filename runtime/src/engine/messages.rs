@@ -275,7 +275,9 @@ impl Messages {
     pub fn notes<'a>(&'a self, maps: &'a [hir::Map]) -> impl Iterator<Item = String> + 'a {
         let cut = (self.state.cut_loops > 0).then(|| {
             let times = self.state.cut_loops;
-            format!("a clause was ended {times} times since its loops made more than {MAX_ROUNDS} rounds for one message")
+            format!(
+                "a clause was ended {times} times since its loops made more than {MAX_ROUNDS} rounds for one message"
+            )
         });
         let of_maps = maps.iter().filter_map(|map| Some((&map.name, self.map_index(map.id)?))).flat_map(|(name, index)| {
             let (full, unheld) = (self.state.maps.lost(index), self.state.maps.unheld(index));

@@ -47,7 +47,12 @@ pub const COMMANDS: &[Command] = &[
         "message clauses listen to the whole machine, or to the commands of `:run`, a process, a cgroup",
     ),
     command(Verb::From, &[":from"], "DIR", "message clauses run over a recording, each once to its end"),
-    command(Verb::Pcap, &[":pcap"], "FILE [ADDR[:PORT]...]", "message clauses run over a packet file, each once to its end; the app is at these addresses"),
+    command(
+        Verb::Pcap,
+        &[":pcap"],
+        "FILE [ADDR[:PORT]...]",
+        "message clauses run over a packet file, each once to its end; the app is at these addresses",
+    ),
     command(
         Verb::Wait,
         &[":wait"],

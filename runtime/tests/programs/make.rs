@@ -386,7 +386,12 @@ impl Maker {
             16 => Node::text(Kind::Int, "@pp[1].0"),
             17 => Node::text(
                 Kind::Int,
-                self.random.of(&["(int64)@sum[\"a\"]", "(int64)@min[1, \"a\"]", "bswap((uint32)0x01020304)", "@pp[0].0"]),
+                self.random.of(&[
+                    "(int64)@sum[\"a\"]",
+                    "(int64)@min[1, \"a\"]",
+                    "bswap((uint32)0x01020304)",
+                    "@pp[0].0",
+                ]),
             ),
             18 => Node::text(Kind::Int, "status"),
             19 => Node::of(Kind::Int, "int({})", vec![self.str(less)]),
@@ -485,8 +490,10 @@ impl Maker {
     }
 }
 
-const ALL_MAPS: [&str; 16] =
-    ["@n", "@i", "@s", "@is", "@v", "@p", "@pp", "@t", "@b", "@count", "@sum", "@max", "@avg", "@stats", "@hist", "@lhist"];
+const ALL_MAPS: [&str; 16] = [
+    "@n", "@i", "@s", "@is", "@v", "@p", "@pp", "@t", "@b", "@count", "@sum", "@max", "@avg", "@stats", "@hist",
+    "@lhist",
+];
 const AGGREGATIONS: [(&str, &str); 9] = [
     ("@count", "count()"),
     ("@sum", "sum({})"),
