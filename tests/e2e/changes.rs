@@ -150,5 +150,5 @@ fn the_junit_report_has_each_failure() {
     let ran = Ran::of(shop.with_app(replay.arg(&file).arg(shop.dir()), "field")).exits(1);
     let xml = fs::read_to_string(&file).unwrap();
     assert!(xml.contains("tests=\"4\"") && xml.contains("failures=\"1\""), "{xml}\n{}", ran.out);
-    assert!(xml.contains("body.status"), "{xml}");
+    assert!(xml.contains("body.status") && xml.contains("<property name=\"clock\" value=\"recorded\"/>"), "{xml}");
 }

@@ -15,6 +15,7 @@ use crate::replay::{Reply, Run, TestOutcome};
 /// What the XML writer says.
 pub fn junit(run: &Run) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new(run.dir.display().to_string());
+    suite.add_property(("clock", run.clock.as_str()));
     for outcome in &run.tests {
         suite.add_test_case(case(outcome));
     }
