@@ -65,6 +65,7 @@ pub fn direction(hosts: &[Host], ends: &Ends) -> Option<Direction> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
