@@ -8,6 +8,7 @@ pub mod demo;
 pub mod diff;
 pub mod engine;
 pub mod exit;
+pub mod flow;
 pub mod learn;
 pub mod list;
 pub mod matching;

@@ -15,6 +15,7 @@ mod clock_replay;
 mod connections;
 mod demo;
 mod dns;
+mod flows;
 mod killed;
 mod learn;
 mod list;

@@ -153,7 +153,8 @@ fn load(rules: &[PathBuf]) -> Result<Arc<dyn Rules>, Failure> {
 /// Replays once under these rules.
 fn once(args: &Args, recording: &Arc<Recording>, rules: Arc<dyn Rules>) -> Result<Run, Failure> {
     let given = args.secret.iter().map(|secret| secret_of(secret)).collect::<Result<Vec<_>, _>>()?;
-    let supplied = secrets::supply(recording, &given, &secrets::state_folder())?;
+    let supplied =
+        secrets::supply(recording, &recording.chosen(args.only.as_deref()), &given, &secrets::state_folder())?;
     let options = Options {
         only: args.only.clone(),
         listen_at_most: Duration::from_secs(args.listen_timeout),

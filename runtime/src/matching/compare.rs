@@ -5,7 +5,8 @@ use reel_lang::value::Value;
 use reel_protocols::Message;
 
 use super::entries::by_name;
-use super::equality::{Conflict, Equality, is_clock_reading};
+use super::equality::{Conflict, Equality, SECRET, is_clock_reading};
+use super::names::Way;
 use super::number::{Number, is_within};
 use super::path::{Active, Place, display, display_step};
 use super::usage::{Note, Usage};
@@ -189,7 +190,7 @@ impl Walk<'_> {
                 if number.kind() == "number" && token.as_bytes().is_some_and(is_secret) =>
             {
                 self.notes.push(Note::Secret);
-                self.keep_equality("secret", token, number);
+                self.keep_equality(SECRET, token, number);
             }
             (Value::Tagged(a, recorded), Value::Tagged(b, replayed)) if a == b => {
                 self.structure(active, unordered, recorded, replayed);
@@ -205,9 +206,10 @@ impl Walk<'_> {
             },
             (Value::Str(token), Value::Str(_)) if is_secret(token) => {
                 self.notes.push(Note::Secret);
-                self.keep_equality("secret", recorded, replayed);
+                self.keep_equality(SECRET, recorded, replayed);
             }
             _ if scalars_equal(recorded, replayed) => {}
+            _ if self.is_renamed(recorded, replayed) => self.notes.push(Note::Renamed),
             _ if recorded.kind() != replayed.kind() => {
                 let why = format!("it was a {}, and is a {}", recorded.kind(), replayed.kind());
                 self.differ(Some(recorded), Some(replayed), &why);
@@ -216,7 +218,15 @@ impl Walk<'_> {
         }
     }
 
+    /// Whether a value is what the recorded one is called in this replay.
+    fn is_renamed(&self, recorded: &Value, replayed: &Value) -> bool {
+        let renamed = self.equality.names().within(Way::ToReplay, recorded);
+        renamed.is_some_and(|renamed| scalars_equal(&renamed, replayed))
+    }
+
     fn maps(&mut self, active: &Active, recorded: &[(Value, Value)], replayed: &[(Value, Value)]) {
+        let renamed = self.renamed_keys(recorded);
+        let recorded = renamed.as_deref().unwrap_or(recorded);
         let (mut a, mut b) = (by_name(recorded, self.ty), by_name(replayed, self.ty));
         let mut names: Vec<String> = a.keys().chain(b.keys()).cloned().collect();
         names.sort();
@@ -232,6 +242,23 @@ impl Walk<'_> {
             }
             self.steps.pop();
         }
+    }
+
+    /// A map whose keys are called otherwise in this replay.
+    fn renamed_keys(&mut self, recorded: &[(Value, Value)]) -> Option<Vec<(Value, Value)>> {
+        let names = self.equality.names();
+        if names.is_empty() || self.ty == FieldType::Headers {
+            return None;
+        }
+        let keys: Vec<_> = recorded.iter().map(|(key, _)| names.within(Way::ToReplay, key)).collect();
+        let is_renamed = keys.iter().any(Option::is_some);
+        self.notes.extend(is_renamed.then_some(Note::Renamed));
+        let pairs = || {
+            keys.into_iter()
+                .zip(recorded)
+                .map(|(key, (old, value))| (key.unwrap_or_else(|| old.clone()), value.clone()))
+        };
+        is_renamed.then(|| pairs().collect())
     }
 
     /// Compares the values of a name that stands more than once; a rule that names it speaks of each.
@@ -323,7 +350,7 @@ impl Walk<'_> {
 }
 
 /// A number as it is written.
-fn digits(value: &Value) -> Option<String> {
+pub(crate) fn digits(value: &Value) -> Option<String> {
     match value {
         Value::Int(n) => Some(n.to_string()),
         Value::Uint(n) => Some(n.to_string()),

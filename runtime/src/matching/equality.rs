@@ -1,5 +1,5 @@
 //! Equality between values that differ from run to run: over a whole run one recorded value stands for one replayed value,
-//! and the other way round.
+//! and the other way round. What a recorded value is called in this replay is kept with it ([`Names`]).
 //!
 //! A clock reading is no identity: two readings that were equal to the second while recording need not be in replay. Such
 //! values take part in their class but not in this.
@@ -8,14 +8,30 @@ use std::collections::HashMap;
 
 use reel_lang::value::Value;
 
+use super::names::{Names, aligned};
+
 /// The pairs seen so far.
 #[derive(Debug, Default)]
 pub struct Equality {
     forth: HashMap<(String, Vec<u8>), Vec<u8>>,
     back: HashMap<(String, Vec<u8>), Vec<u8>>,
     /// What was added, in order, so that a trial can be taken back.
-    added: Vec<(String, Vec<u8>, Vec<u8>)>,
+    added: Vec<Added>,
+    names: Names,
 }
+
+/// A pair of a class.
+#[derive(Debug)]
+struct Added {
+    class: String,
+    recorded: Vec<u8>,
+    replayed: Vec<u8>,
+    /// What it says of values within.
+    names: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// The class of redacted values.
+pub const SECRET: &str = "secret";
 
 /// How many pairs a run remembers; beyond that equality is no longer kept.
 const MAX_PAIRS: usize = 1_000_000;
@@ -41,7 +57,11 @@ impl Equality {
         if self.added.len() < MAX_PAIRS {
             self.forth.insert(key, replayed.to_vec());
             self.back.insert(reverse, recorded.to_vec());
-            self.added.push((class.to_owned(), recorded.to_vec(), replayed.to_vec()));
+            // The token of a secret is no value that anything but a recording holds.
+            let mut names = if class == SECRET { Vec::new() } else { aligned(recorded, replayed) };
+            names.retain(|(recorded, replayed)| self.names.put(recorded, replayed));
+            let (recorded, replayed) = (recorded.to_vec(), replayed.to_vec());
+            self.added.push(Added { class: class.to_owned(), recorded, replayed, names });
         }
         Ok(())
     }
@@ -53,10 +73,21 @@ impl Equality {
 
     /// Forgets what was noted since.
     pub fn roll_back(&mut self, to: Checkpoint) {
-        for (class, recorded, replayed) in self.added.drain(to.0..) {
+        for Added { class, recorded, replayed, names } in self.added.drain(to.0..) {
+            names.iter().for_each(|(recorded, replayed)| self.names.forget(recorded, replayed));
             self.forth.remove(&(class.clone(), recorded));
             self.back.remove(&(class, replayed));
         }
+    }
+
+    /// What recorded values are called in this replay.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Notes that a recorded value is another one in this replay, since it flowed from one exchange into another.
+    pub fn flows(&mut self, recorded: &[u8], replayed: &[u8]) {
+        self.names.put(recorded, replayed);
     }
 }
 

@@ -8,18 +8,22 @@ mod compare;
 mod entries;
 mod equality;
 mod key;
+mod names;
 mod nearest;
 mod number;
 mod path;
 mod place;
 mod usage;
 
+pub(crate) use compare::digits;
 pub use compare::{Difference, Matcher};
-pub use equality::{Conflict, Equality, is_clock_reading};
+pub use equality::{Conflict, Equality, SECRET, is_clock_reading};
 pub use key::{Key, chosen_key, operation, relaxes_operation, request_key};
+pub use names::{Names, Way};
 pub use nearest::similarity;
 pub use number::Number;
 pub use path::display_rule;
+pub(crate) use path::name_step;
 pub use place::{Place, Step};
 pub use usage::{ByRule, Usage, Use};
 

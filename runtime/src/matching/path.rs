@@ -107,6 +107,11 @@ pub fn display_step(place: Place<'_>) -> String {
     }
 }
 
+/// A step to a named value as a rule writes it.
+pub(crate) fn name_step(name: &str) -> String {
+    display_step(Place::Name(name))
+}
+
 /// Writes a rule's path: `body.items[*].updated_at`.
 pub fn display_rule(schema: &Schema, path: &Path) -> String {
     let field = schema.fields.get(path.field.0 as usize).map_or("?", |field| &field.name);

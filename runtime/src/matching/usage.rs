@@ -32,6 +32,7 @@ pub struct Usage {
     apart: u64,
     gave_way: BTreeSet<(Origin, Origin)>,
     secrets: u64,
+    renamed: u64,
 }
 
 /// Something to note, so that a trial can be taken back.
@@ -42,6 +43,8 @@ pub(super) enum Note {
     /// The first, an `ignore`, gave way to the second.
     GaveWay(usize, usize),
     Secret,
+    /// The recorded value is another one in this replay.
+    Renamed,
 }
 
 impl Usage {
@@ -81,6 +84,7 @@ impl Usage {
                 Note::Met(i) => self.each(rules, i, |used| used.met += 1),
                 Note::Relaxed(i) => self.each(rules, i, |used| used.relaxed += 1),
                 Note::Secret => self.secrets += 1,
+                Note::Renamed => self.renamed += 1,
                 Note::GaveWay(ignore, by) => {
                     if let (Some(ignore), Some(by)) = (rules.get(ignore), rules.get(by)) {
                         self.gave_way.insert((ignore.origin.clone(), by.origin.clone()));
@@ -128,6 +132,16 @@ impl Usage {
     /// Each `ignore` that gave way to a requirement of the same path.
     pub fn gave_way(&self) -> impl Iterator<Item = &(Origin, Origin)> {
         self.gave_way.iter()
+    }
+
+    /// Notes that a message was read, or sent, with the values of this replay for the recorded ones.
+    pub fn renames(&mut self) {
+        self.renamed += 1;
+    }
+
+    /// How often a value of this replay stood for the recorded one.
+    pub fn renamed(&self) -> u64 {
+        self.renamed
     }
 
     /// How many redacted values were only held to be the same each time.

@@ -7,6 +7,7 @@ mod played;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use reel_lang::schema::Side;
@@ -259,7 +260,10 @@ impl Connection {
         request: Request,
         out: &mut Out,
     ) {
-        let view = View::of_call(protocol, self.destination, &request.message);
+        // Recorded calls and the rules on them know the values of the recording.
+        let recorded = mock.ledger.recorded(protocol, &request.message);
+        let known = recorded.as_ref().unwrap_or(&request.message);
+        let view = View::of_call(protocol, self.destination, known);
         let rules = mock.rules.clone();
         let mocking = rules.mocking(&view);
         let relaxations = call_relaxations(&view, rules.as_ref(), mock.book.secrets(&protocol.schema().protocol));
@@ -307,6 +311,7 @@ impl Connection {
             let mut matcher = mock.ledger.matcher(rules.as_ref());
             differences = matcher.compare(protocol.schema(), Side::Request, recorded, &request.message, &relaxations);
         }
+        mock.ledger.give(&entry, &request.message);
         let differing = (!differences.is_empty()).then(|| request.message.clone());
         let (id, title) = (entry.id.clone(), entry.title.clone());
         mock.effects.answered.push(Answered { mock: id, title, differences, request: differing });
@@ -320,6 +325,15 @@ impl Connection {
         let (mut next, mut asked) = (Some(index), asked);
         while let Some(index) = next {
             let Some(entry) = mock.book.entry(index) else { return };
+            let entry = match mock.ledger.replayed(&entry) {
+                Some(Ok(renamed)) => Arc::new(renamed),
+                Some(Err(reason)) => {
+                    let reason =
+                        format!("the answer of {} cannot be sent with the values of this replay: {reason}", entry.id);
+                    return self.miss(mock, now_ns, entry.protocol, None, Some(reason));
+                }
+                None => entry,
+            };
             if self.server.is_some() {
                 self.say_recorded(mock, now_ns, &entry, delay_ns);
                 self.last = Some(index);

@@ -5,10 +5,10 @@
 
 use bytes::Bytes;
 use reel_lang::schema::{Direction, Side};
-use reel_protocols::{Frame, Protocol, Rest};
+use reel_protocols::{Frame, Message, Protocol, Rest};
 
 use super::book::Operation;
-use crate::matching::{Key, chosen_key, operation, relaxes_operation, request_key};
+use crate::matching::{Key, Names, Way, chosen_key, operation, relaxes_operation, request_key};
 use crate::recording::{Ending, Exchange, Mock, MockId, ProtocolId, exchange_len_bytes, title, wire_bytes};
 use crate::rules::{ActionId, Answer, Mocking, Origin, Relaxation, Reuse, Rules, View};
 
@@ -101,6 +101,28 @@ impl Entry {
             (answer, ending, run(protocol, &exchange).map_err(cannot)?)
         };
         Ok(Entry { id, protocol, exchange, title, run, answer, ending })
+    }
+
+    /// The same call, its answer with the values of this replay; none where that has none.
+    pub fn renamed(&self, names: &Names) -> Option<Result<Entry, String>> {
+        let rename = |message: &Message| names.message(Way::ToReplay, self.protocol, message);
+        let responses = || self.exchange.interim.iter().chain(&self.exchange.response);
+        if names.is_empty() || !responses().any(|message| rename(message).is_some()) {
+            return None;
+        }
+        let mut exchange = self.exchange.clone();
+        for message in exchange.interim.iter_mut().chain(&mut exchange.response) {
+            if let Some(renamed) = rename(message) {
+                *message = renamed;
+            }
+        }
+        let answer = match self.protocol.server() {
+            Some(_) => Ok((Bytes::new(), self.ending)),
+            None => answer(self.protocol, &exchange),
+        };
+        let Entry { id, protocol, title, run, .. } = self;
+        let (id, title, run) = (id.clone(), title.clone(), run.clone());
+        Some(answer.map(|(answer, ending)| Entry { id, protocol: *protocol, exchange, title, run, answer, ending }))
     }
 
     /// Whether another call has the same answer.

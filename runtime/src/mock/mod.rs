@@ -29,8 +29,11 @@ use connection::Connection;
 pub use effects::{Answered, Changed, Disordered, Effects, Miss, Missing, Repeated, UnmetCall};
 pub use entry::Entry;
 
-use crate::matching::{Equality, Matcher, Usage};
-use crate::recording::TestId;
+use reel_protocols::{Message, Protocol};
+
+use crate::flow::{Given, Spot};
+use crate::matching::{Equality, Matcher, Usage, Way};
+use crate::recording::{CallId, Owner, TestId};
 use crate::rules::Rules;
 
 /// A connection of the app to the mock.
@@ -99,6 +102,10 @@ pub struct Ledger {
     pub answered: u64,
     /// How many calls, or connections, went to a real server because they were not recorded.
     pub passed: BTreeMap<SocketAddr, u64>,
+    /// The calls whose requests have values that later tests send, with where these stand.
+    pub wanted: HashMap<CallId, Vec<Spot>>,
+    /// What the app sent there.
+    pub given: Given,
 }
 
 /// All dependencies of the app.
@@ -245,6 +252,37 @@ impl Mock {
 }
 
 impl Ledger {
+    /// Notes recorded values that are others in this replay.
+    pub fn flowed(&mut self, pairs: Vec<(Vec<u8>, Vec<u8>)>) {
+        for (recorded, replayed) in pairs {
+            self.equality.flows(&recorded, &replayed);
+        }
+    }
+
+    /// Takes the values out of a call that later tests send.
+    fn give(&mut self, entry: &Entry, request: &Message) {
+        let Some(id) = CallId::of(&entry.id).filter(|id| self.wanted.contains_key(id)) else { return };
+        for spot in self.wanted.get(&id).cloned().unwrap_or_default() {
+            let Some(now) = spot.read(entry.protocol, request) else { continue };
+            let was = entry.exchange.request.as_ref().and_then(|request| spot.read(entry.protocol, request));
+            self.flowed(was.map(|was| (was, now.clone())).into_iter().collect());
+            self.given.insert((Owner::Mock(id), spot), now);
+        }
+    }
+
+    /// The recorded request that a call stands for: with recorded values in place of those of this replay. None where it has none.
+    fn recorded(&mut self, protocol: &dyn Protocol, request: &Message) -> Option<Message> {
+        let recorded = self.equality.names().message(Way::ToRecording, protocol, request);
+        recorded.inspect(|_| self.usage.renames())
+    }
+
+    /// A recorded call whose answer has the values of this replay; none where it is the recorded one.
+    fn replayed(&mut self, entry: &Entry) -> Option<Result<Entry, String>> {
+        let renamed = entry.renamed(self.equality.names())?;
+        self.usage.renames();
+        Some(renamed)
+    }
+
     /// Compares with what the run remembers.
     pub fn matcher<'a>(&'a mut self, rules: &'a dyn Rules) -> Matcher<'a> {
         Matcher { classes: rules, equality: &mut self.equality, usage: &mut self.usage }

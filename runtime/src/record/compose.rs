@@ -8,14 +8,16 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use reel_lang::schema::Direction;
-use reel_protocols::Protocol;
+use reel_protocols::{Message, Protocol};
 
 use super::attribution::trace::TraceIds;
 use super::attribution::{self, Cause, Evidence, Incoming, Outgoing};
 use super::collector::{Captured, Collected, Refusal, began_ns};
+use super::flows::Finder;
 use crate::capture::connections::{ConnId, Ends, Moment};
 use crate::recording::{
-    Attribution, Circumstance, Cue, Destination, EffectRef, Ending, Error, Exchange, MockId, Scope, SecretsRef, Writer,
+    Attribution, CallId, Circumstance, Cue, Destination, EffectRef, Ending, Error, Exchange, MockId, Owner, Scope,
+    SecretsRef, TestId, Writer,
 };
 
 /// What the capture rules say of one exchange.
@@ -77,6 +79,16 @@ pub fn compose(
     let requests: Vec<Incoming> = incoming.iter().map(request).collect();
     let causes = attribution::attribute(&requests, &calls.iter().map(Call::outgoing).collect::<Vec<_>>());
 
+    let mut finder = Finder::default();
+    for captured in &incoming {
+        if let Some(request) = &captured.exchange.request {
+            finder.asks(request.first_ns, captured.exchange.protocol, &request.message);
+        }
+    }
+    for (protocol, sent_ns, request) in calls.iter().filter_map(Call::request) {
+        finder.calls(sent_ns, protocol, request);
+    }
+
     let describe = |conn: Option<ConnId>, ends: &Ends, moment: Moment, ended_ns: Option<u64>| Circumstance {
         at_ns: moment.time_ns.saturating_sub(start_ns),
         latency_ns: ended_ns.map(|end| end.saturating_sub(moment.time_ns)),
@@ -93,7 +105,10 @@ pub fn compose(
         let (moment, ended_ns) = span(&captured);
         let at = describe(Some(captured.conn), &captured.ends, moment, ended_ns);
         let mut exchange = recorded(captured);
+        let seen = finder.see(&exchange);
         let verdict = selection.judge(&mut exchange, &at);
+        let is_recorded = !verdict.is_skipped;
+        finder.test(tests.len(), seen, is_recorded.then_some(&exchange), moment.time_ns, ended_ns);
         written.skipped += usize::from(verdict.is_skipped);
         tests.push((exchange, verdict, at, Vec::new()));
     }
@@ -108,7 +123,9 @@ pub fn compose(
         let moment = call.moment();
         let (conn, ends, ended_ns) = (call.conn(), call.ends(), call.ended_ns());
         let at = describe(conn, &ends, moment, ended_ns);
+        let sent_ns = call.request().map_or(u64::MAX, |(_, sent_ns, _)| sent_ns);
         let (mut exchange, is_push) = call.recorded();
+        let seen = finder.see(&exchange);
         let verdict = selection.judge(&mut exchange, &at);
         if verdict.is_skipped {
             written.skipped += 1;
@@ -118,7 +135,11 @@ pub fn compose(
             Some(id) => Cue::After(id.clone()),
             None => Cue::Connect,
         });
+        let spots = finder.spots(seen, &exchange);
         let id = writer.add_mock(scope(&cause), cue, exchange, verdict.tags, at)?;
+        if let Some(call) = CallId::of(&id) {
+            finder.call(Owner::Mock(call), sent_ns, spots);
+        }
         written.mocks += 1;
         if let Some(conn) = conn {
             last_of_connection.insert(conn, id.clone());
@@ -127,8 +148,18 @@ pub fn compose(
             tests[test].3.push(EffectRef { mock: id.clone(), attribution });
         }
     }
-    for (exchange, verdict, at, effects) in tests.into_iter().filter(|test| !test.1.is_skipped) {
-        writer.add_test(exchange, effects, verdict.tags, at)?;
+    let mut count = 0;
+    let numbers: Vec<TestId> = tests
+        .iter()
+        .map(|test| {
+            count += u32::from(!test.1.is_skipped);
+            TestId(count)
+        })
+        .collect();
+    let number = |test: usize| numbers.get(test).copied();
+    for (test, (exchange, verdict, at, effects)) in tests.into_iter().enumerate().filter(|(_, test)| !test.1.is_skipped)
+    {
+        writer.add_test_with(exchange, effects, verdict.tags, finder.flows(test, &number), at)?;
         written.tests += 1;
     }
     Ok(written)
@@ -173,6 +204,13 @@ impl Call {
             Call::Exchange(captured) => span(captured).1,
             Call::Refused(_) => None,
         }
+    }
+
+    /// The request, and when its last byte was sent.
+    fn request(&self) -> Option<(&'static dyn Protocol, u64, &Message)> {
+        let Call::Exchange(captured) = self else { return None };
+        let request = captured.exchange.request.as_ref()?;
+        Some((captured.exchange.protocol, request.last_ns, &request.message))
     }
 
     fn conn(&self) -> Option<ConnId> {

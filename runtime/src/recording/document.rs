@@ -7,12 +7,12 @@ use reel_lang::schema::Direction;
 
 use super::bodies::Bodies;
 use super::fields::{self, Entry, Fields};
-use super::layout;
 use super::message::{self, read_exchange, word, write_exchange};
 use super::model::{
     About, Attribution, Circumstance, Cue, EffectRef, Losses, Mock, MockId, Scope, SecretsRef, Test, TestId,
 };
 use super::yaml::{Fault, Node};
+use super::{flows, layout};
 
 /// The newest format version, which is the one that is written.
 pub(super) const FORMAT: u32 = 1;
@@ -22,6 +22,9 @@ pub(super) fn write_test(test: &Test, bodies: &mut dyn Bodies) -> io::Result<Nod
     let mut entries = vec![("test", Node::plain(test.id.0)), ("protocol", Node::text(&test.exchange.protocol))];
     write_exchange(&test.exchange, protocol, &mut entries, bodies)?;
     entries.push(("effects", Node::seq(test.effects.iter().map(write_effect).collect())));
+    if !test.flows.is_empty() {
+        entries.push(("flows", Node::seq(test.flows.iter().map(flows::write).collect())));
+    }
     write_tags(&test.tags, &mut entries);
     Ok(Node::map(entries))
 }
@@ -50,9 +53,10 @@ pub(super) fn read_test(node: &Node, slug: &str, bodies: &dyn Bodies) -> Result<
     let protocol = message::protocol(fields.text("protocol")?, node.line)?;
     let exchange = read_exchange(protocol, Direction::In, &mut fields, bodies)?;
     let effects = fields.list("effects")?.iter().map(read_effect).collect::<Result<_, _>>()?;
+    let flows = fields.list("flows")?.iter().map(flows::read).collect::<Result<_, _>>()?;
     let tags = read_tags(&mut fields)?;
     fields.done()?;
-    Ok(Test { id, slug: slug.to_owned(), exchange, effects, tags })
+    Ok(Test { id, slug: slug.to_owned(), exchange, effects, tags, flows })
 }
 
 fn read_effect(node: &Node) -> Result<EffectRef, Fault> {

@@ -37,6 +37,11 @@ impl<'a> Fields<'a> {
         Fault { line: self.line, reason: reason.into() }
     }
 
+    /// Whether there is such an entry.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
     /// Takes an entry.
     pub(super) fn take(&mut self, key: &str) -> Option<&'a Node> {
         let at = self.entries.iter().position(|entry| entry.key == key)?;

@@ -8,6 +8,8 @@ use reel_lang::schema::Direction;
 use reel_protocols::Message;
 use serde::{Deserialize, Serialize};
 
+use crate::flow::Flow;
+
 /// The server of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Destination {
@@ -208,6 +210,8 @@ pub struct Test {
     pub effects: Vec<EffectRef>,
     /// What `tag("x")` of a capture rule says.
     pub tags: Vec<String>,
+    /// The values that its request got from earlier exchanges.
+    pub flows: Vec<Flow>,
 }
 
 /// Where and when an exchange happened: what differs between any two recordings.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::model::{Attribution, Circumstance, Cue, Ending, Exchange, Mock, MockId, Scope, Test, TestId};
 use super::redact::{is_secret, secret_tokens};
 use super::title::{answer, exchange_title};
+use crate::flow::{self, Flow};
 use crate::matching::operation;
 
 /// A document in its file.
@@ -120,6 +121,10 @@ pub struct TestOutline {
     pub effects: Box<[EffectOutline]>,
     /// The tokens of secrets in its request.
     pub secrets: Box<[Box<str>]>,
+    /// Those of them that flows put in where their sources are run.
+    pub given: Box<[Box<str>]>,
+    /// The values that its request got from earlier exchanges.
+    pub flows: Box<[Flow]>,
 }
 
 impl TestOutline {
@@ -138,8 +143,29 @@ impl TestOutline {
             tags: test.tags.iter().map(|tag| tag.as_str().into()).collect(),
             effects: test.effects.iter().map(effect).collect::<Option<_>>()?,
             secrets: test.exchange.request.as_ref().map(secret_tokens).unwrap_or_default().into(),
+            given: given(test).into(),
+            flows: test.flows.clone().into(),
         })
     }
+
+    /// The tests that its flows begin in.
+    pub fn sources(&self) -> impl Iterator<Item = TestId> {
+        self.flows.iter().filter_map(|flow| if let Owner::Test(id) = flow.from { Some(id) } else { None })
+    }
+}
+
+/// The tokens of a request that its flows replace.
+fn given(test: &Test) -> Vec<Box<str>> {
+    let (Some(request), Some(protocol)) =
+        (&test.exchange.request, reel_protocols::by_name(&test.exchange.protocol).filter(|_| !test.flows.is_empty()))
+    else {
+        return Vec::new();
+    };
+    let mut filled = request.clone();
+    let values: Vec<(&Flow, Vec<u8>)> = test.flows.iter().map(|flow| (flow, b"value".to_vec())).collect();
+    flow::fill(protocol, &mut filled, &values);
+    let left = secret_tokens(&filled);
+    secret_tokens(request).into_iter().filter(|token| !left.contains(token)).collect()
 }
 
 /// When the server speaks an exchange that has no request.
@@ -194,7 +220,7 @@ impl MockOutline {
 }
 
 /// Whose times an entry of `timing.yaml` holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Owner {
     Mock(CallId),
     Test(TestId),

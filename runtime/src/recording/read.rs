@@ -64,6 +64,13 @@ impl Recording {
         &self.index.mocks
     }
 
+    /// The tests whose file or title has a text; all of them without one.
+    pub fn chosen(&self, only: Option<&str>) -> Vec<&TestOutline> {
+        let has =
+            |test: &&TestOutline| only.is_none_or(|text| self.file(test).contains(text) || test.title.contains(text));
+        self.tests().iter().filter(has).collect()
+    }
+
     /// Finds a test.
     pub fn find_test(&self, id: TestId) -> Option<&TestOutline> {
         let at = self.index.tests.binary_search_by(|test| test.id.cmp(&id)).ok()?;
@@ -164,6 +171,18 @@ impl Recording {
             if let Some(effect) = test.effects.iter().find(|effect| self.index.position(effect.call).is_none()) {
                 let reason = format!("the effect {} is not among the mocks", effect.call);
                 return Err(Error::Damaged { file: self.dir.join(self.file(test)), line: 1, reason });
+            }
+            for owner in
+                test.flows.iter().flat_map(|flow| [Some(flow.from), flow.plain.as_ref().map(|p| p.0)]).flatten()
+            {
+                let is_there = match owner {
+                    Owner::Test(id) => id < test.id && self.find_test(id).is_some(),
+                    Owner::Mock(id) => self.index.position(id).is_some(),
+                };
+                if !is_there {
+                    let reason = format!("a flow names {owner}, and that is no earlier test or call: delete the flow");
+                    return Err(Error::Damaged { file: self.dir.join(self.file(test)), line: 1, reason });
+                }
             }
         }
         Ok(())

@@ -58,7 +58,7 @@ fn tokens_of(text: &[u8]) -> impl Iterator<Item = Box<str>> {
 }
 
 /// Where tokens are in a text.
-fn token_spans(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn token_spans(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     memchr::memmem::find_iter(text, OPEN).filter_map(move |at| {
         let len = memchr::memmem::find(text.get(at..)?, CLOSE.as_bytes())?.checked_add(CLOSE.len())?;
         Some(at..at.checked_add(len)?)

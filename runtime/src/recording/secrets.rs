@@ -15,7 +15,7 @@ use reel_lang::value::Value;
 use super::bodies::InFolder;
 use super::fields::Fields;
 use super::redact::{Replace, replace_stored};
-use super::{Error, Exchange, Recording, layout, read, value, yaml};
+use super::{Error, Exchange, Recording, TestId, TestOutline, layout, read, value, yaml};
 
 /// The folder of the user's state: `$XDG_STATE_HOME/reel`, by default `~/.local/state/reel`.
 pub fn state_folder() -> PathBuf {
@@ -121,12 +121,17 @@ fn read_vault(folder: &Path, id: &str) -> Result<Option<(Vec<u8>, Values)>, Erro
     Ok(Some((key.to_vec(), values)))
 }
 
-/// Finds the values of the secrets that the recorded requests need: in `given` (name and value), else in the vault. Gives each
-/// token with its value.
+/// Finds the values of the secrets that these tests' requests have: in `given` (name and value), else in the vault. Gives each
+/// token with its value. What flows from another of these tests need not be there.
 ///
 /// # Errors
 /// [`Error::SecretMissing`] and [`Error::SecretUnknown`], by name.
-pub fn supply(recording: &Recording, given: &[(String, Vec<u8>)], state: &Path) -> Result<Vec<(String, Bytes)>, Error> {
+pub fn supply(
+    recording: &Recording,
+    tests: &[&TestOutline],
+    given: &[(String, Vec<u8>)],
+    state: &Path,
+) -> Result<Vec<(String, Bytes)>, Error> {
     let secrets = recording.about.secrets.clone().unwrap_or_default();
     let known: Vec<String> = secrets.tokens.iter().map(|(name, _)| name.clone()).collect();
     if let Some((name, _)) = given.iter().find(|(name, _)| !known.contains(name)) {
@@ -136,13 +141,20 @@ pub fn supply(recording: &Recording, given: &[(String, Vec<u8>)], state: &Path) 
     values.extend(given.iter().map(|(name, value)| (name.clone(), Bytes::from(value.clone()))));
     let tokens: BTreeMap<String, String> =
         secrets.tokens.iter().map(|(name, token)| (format!("{{{{secret:{name}:{token}}}}}"), name.clone())).collect();
-    let needed: BTreeSet<&str> =
-        recording.tests().iter().flat_map(|test| test.secrets.iter().map(|token| &**token)).collect();
+    let run: BTreeSet<TestId> = tests.iter().map(|test| test.id).collect();
+    let (mut sent, mut needed): (BTreeSet<&str>, BTreeSet<&str>) = Default::default();
+    for test in tests {
+        let flows = test.sources().all(|source| run.contains(&source));
+        let is_needed = |token: &&Box<str>| !(flows && test.given.contains(token));
+        sent.extend(test.secrets.iter().map(|token| &**token));
+        needed.extend(test.secrets.iter().filter(is_needed).map(|token| &**token));
+    }
     let mut supplied = Vec::new();
-    for (token, name) in tokens.into_iter().filter(|(token, _)| needed.contains(token.as_str())) {
+    for (token, name) in tokens.into_iter().filter(|(token, _)| sent.contains(token.as_str())) {
         match values.get(&name) {
             Some(value) => supplied.push((token, value.clone())),
-            None => return Err(Error::SecretMissing { name }),
+            None if needed.contains(token.as_str()) => return Err(Error::SecretMissing { name }),
+            None => {}
         }
     }
     Ok(supplied)

@@ -89,7 +89,14 @@ impl Maker {
         let exchange =
             exchange("http", Direction::In, 8080, &request, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
         let effects = effects.iter().map(|mock| EffectRef { mock: (*mock).clone(), attribution }).collect();
-        self.tests.push(Test { id, slug: format!("get-{}", id.0), exchange, effects, tags: Vec::new() });
+        self.tests.push(Test {
+            id,
+            slug: format!("get-{}", id.0),
+            exchange,
+            effects,
+            tags: Vec::new(),
+            flows: Vec::new(),
+        });
         id
     }
 
@@ -116,8 +123,9 @@ impl Maker {
         for Mock { id, scope, cue, exchange, tags } in self.mocks.clone() {
             assert_eq!(writer.add_mock(scope, cue, exchange, tags, at(id.to_string())).unwrap(), id);
         }
-        for Test { id, exchange, effects, tags, .. } in self.tests.clone() {
-            assert_eq!(writer.add_test(exchange, effects, tags, at(format!("test-{id}"))).unwrap(), id);
+        for Test { id, exchange, effects, tags, flows, .. } in self.tests.clone() {
+            let at = at(format!("test-{id}"));
+            assert_eq!(writer.add_test_with(exchange, effects, tags, flows, at).unwrap(), id);
         }
         writer.finish(Closing { secrets: self.about.secrets.clone(), ..Closing::default() }).unwrap();
         Arc::new(Recording::open(dir).unwrap())

@@ -20,6 +20,7 @@ use super::model::{
 use super::outline::{CallId, Owner, Place, Started};
 use super::yaml::{self, Node};
 use super::{Error, layout, message, title};
+use crate::flow::Flow;
 
 /// A recording that is being written.
 pub struct Writer {
@@ -170,10 +171,25 @@ impl Writer {
         tags: Vec<String>,
         at: Circumstance,
     ) -> Result<TestId, Error> {
+        self.add_test_with(exchange, effects, tags, Vec::new(), at)
+    }
+
+    /// Adds an incoming exchange whose request got values from earlier exchanges.
+    ///
+    /// # Errors
+    /// As for [`Writer::add_mock`].
+    pub fn add_test_with(
+        &mut self,
+        exchange: Exchange,
+        effects: Vec<EffectRef>,
+        tags: Vec<String>,
+        flows: Vec<Flow>,
+        at: Circumstance,
+    ) -> Result<TestId, Error> {
         self.count(&exchange.protocol).tests += 1;
         self.tests += 1;
         let id = TestId(self.tests);
-        let test = Test { id, slug: slug(&exchange), exchange, effects, tags };
+        let test = Test { id, slug: slug(&exchange), exchange, effects, tags, flows };
         let name = format!("{}/{id}-{}.yaml", layout::TESTS, test.slug);
         self.write_test(&test, &name).map_err(Error::io(&self.partial.join(name)))?;
         self.timing.insert(Owner::Test(id), at);

@@ -1,5 +1,6 @@
 //! The tests, one after another.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,12 @@ use reel_lang::schema::Side;
 use reel_lang::value::Value;
 
 use super::client::Client;
+use super::flows::{Flows, Sent};
 use super::host::{AppHost, Ended};
 use super::outcome::{Answer, Left, Reply, Run, TestOutcome};
 use crate::exit::{Exit, Failure};
-use crate::matching::Difference;
+use crate::flow::Given;
+use crate::matching::{Difference, SECRET};
 use crate::mock::server::{Server, Stopped};
 use crate::mock::{Aliases, Book, Effects, LeftOver, Mock};
 use crate::recording::{Error, Owner, Recording, Test, TestOutline, secrets, wire_bytes};
@@ -79,9 +82,13 @@ pub fn replay(
             mock.ledger().usage.expect(id, &origin);
         }
     }
-    for (token, value) in secrets {
+    let flows = Flows::of(recording, &chosen);
+    mock.ledger().wanted = flows.calls();
+    // What flows say of a token is known when its request is sent.
+    let given: HashSet<&str> = chosen.iter().flat_map(|test| test.given.iter().map(|token| &**token)).collect();
+    for (token, value) in secrets.iter().filter(|(token, _)| !given.contains(token.as_str())) {
         // Each token is seen for the first time here, so nothing can contradict it.
-        let _ = mock.ledger().equality.pair("secret", token.as_bytes(), value);
+        let _ = mock.ledger().equality.pair(SECRET, token.as_bytes(), value);
     }
     let server = Server::start(mock, host.resolver())
         .map_err(|e| Failure::new(Exit::Machine, format!("cannot listen for the app's connections: {e}")))?;
@@ -91,7 +98,7 @@ pub fn replay(
     let listening = host.start(server.addrs(), &wanted, options.listen_at_most)?;
     watch.begins(chosen.len());
     let client = Client::new(options.test_at_most);
-    let mut session = Session { recording, secrets, rules, options, server, listening, client };
+    let mut session = Session { recording, secrets, rules, options, server, listening, client, flows };
     let run = session.run(&chosen, host, watch);
     let refused_datagrams = host.refused_datagrams();
     host.stop();
@@ -104,10 +111,7 @@ fn damaged(reason: String) -> Failure {
 
 /// The tests to run.
 fn choose<'a>(recording: &'a Recording, options: &Options) -> Result<Vec<&'a TestOutline>, Failure> {
-    let wanted = |test: &&TestOutline| {
-        options.only.as_deref().is_none_or(|text| recording.file(test).contains(text) || test.title.contains(text))
-    };
-    let chosen: Vec<_> = recording.tests().iter().filter(wanted).collect();
+    let chosen = recording.chosen(options.only.as_deref());
     match (chosen.is_empty(), &options.only) {
         (false, _) => Ok(chosen),
         (true, Some(text)) if !recording.tests().is_empty() => {
@@ -129,6 +133,7 @@ struct Session<'a> {
     server: Server,
     listening: Vec<SocketAddr>,
     client: Client,
+    flows: Flows,
 }
 
 impl Session<'_> {
@@ -146,6 +151,8 @@ impl Session<'_> {
             run.tests.push(outcome);
         }
         run.clock = host.clock();
+        run.flowed = self.flows.used();
+        run.unflowed = self.flows.unused();
         let ran: Vec<_> = chosen.iter().map(|test| test.id).collect();
         // What the start-up still owes.
         self.server.with(Mock::no_test)?;
@@ -166,14 +173,37 @@ impl Session<'_> {
 
     fn test(&mut self, outline: &TestOutline, host: &mut dyn AppHost) -> Result<TestOutcome, Failure> {
         let mut test = self.recording.test(outline)?;
-        secrets::fill(&mut test.exchange, self.secrets);
+        let sent = match self.prepare(&mut test)? {
+            Ok(sent) => sent,
+            // Without the value it would be another request, whose answer says nothing.
+            Err(reason) => {
+                self.flows.answered(&test, None);
+                return Ok(self.outcome(outline, Reply::Failed(reason)));
+            }
+        };
         let id = test.id;
         let instant_ns = self.recording.instant_ns(id);
-        self.server.with(move |mock| mock.begin(id))?;
+        self.server.with(move |mock| {
+            mock.ledger().flowed(sent.values);
+            for (token, value) in sent.secrets {
+                // Where it stood for another value before, the comparison that meets it says so.
+                let _ = mock.ledger().equality.pair(SECRET, &token, &value);
+            }
+            mock.begin(id);
+        })?;
         host.step(instant_ns);
         let (reply, unmet, answer) = match self.send(&test)? {
-            Ok(answer) => self.compare(&test, answer)?,
-            Err(reason) => (Reply::Failed(reason), Vec::new(), None),
+            Ok(answer) => {
+                let pairs = self.flows.answered(&test, Some(&answer));
+                let compared = self.compare(&test, answer)?;
+                // An answer is held to what was known before it.
+                self.server.with(move |mock| mock.ledger().flowed(pairs))?;
+                compared
+            }
+            Err(reason) => {
+                self.flows.answered(&test, None);
+                (Reply::Failed(reason), Vec::new(), None)
+            }
         };
         self.server.settle(self.options.settle_at_most)?;
         let (mut effects, fault) = self.server.with(|mock| (mock.end(), mock.fault()))?;
@@ -183,6 +213,20 @@ impl Session<'_> {
         // A report tells of calls that were not as recorded; the others would only fill the memory.
         effects.answered.retain(|answered| !answered.differences.is_empty());
         Ok(TestOutcome { answer, unmet, effects, ..self.outcome(outline, reply) })
+    }
+
+    /// Puts the values into a test's request that the recording does not have.
+    fn prepare(&mut self, test: &mut Test) -> Result<Result<Sent, String>, Failure> {
+        let template = test.exchange.request.clone();
+        secrets::fill(&mut test.exchange, self.secrets);
+        let calls = match test.flows.iter().any(|flow| matches!(flow.from, Owner::Mock(_))) {
+            true => self.server.with(|mock| mock.ledger().given.clone())?,
+            false => Given::new(),
+        };
+        Ok(match template {
+            Some(template) => self.flows.fill(self.recording, test, &template, &calls),
+            None => Ok(Sent::default()),
+        })
     }
 
     fn outcome(&self, test: &TestOutline, reply: Reply) -> TestOutcome {

@@ -6,6 +6,7 @@
 
 mod client;
 mod driver;
+mod flows;
 mod host;
 mod outcome;
 mod runner;

@@ -87,6 +87,12 @@ pub struct Run {
     pub gave_way: Vec<(Origin, Origin)>,
     /// How many redacted values were only held to be the same each time.
     pub secrets: u64,
+    /// What was sent in place of recorded values, from where to where, and how often.
+    pub flowed: Vec<(String, u64)>,
+    /// What was sent as recorded though it came from an earlier exchange, and why.
+    pub unflowed: Vec<String>,
+    /// How often a value of this replay stood for the recorded one, in calls, answers and comparisons.
+    pub renamed: u64,
     /// What the app sent over UDP and was refused: how often, by port.
     pub refused_datagrams: BTreeMap<i64, u64>,
     /// What ended the run before its last test was done, or the app with a complaint after it.
@@ -105,6 +111,7 @@ impl Run {
         self.loose = usage.apart();
         self.gave_way = usage.gave_way().cloned().collect();
         self.secrets = usage.secrets();
+        self.renamed = usage.renamed();
     }
 
     /// How many tests passed.

@@ -155,6 +155,16 @@ pub(super) fn rules(out: &mut Painter, run: &Run) {
             out.plain(format!(", in place of {consumed} recorded {calls}")).line();
         }
     }
+    if !run.flowed.is_empty() || run.renamed > 0 {
+        out.line().paint(Style::Heading, "Values that flowed").line();
+        for (what, count) in &run.flowed {
+            out.plain(format!("  {count:>5} × {what}")).line();
+        }
+        if run.renamed > 0 {
+            let what = "value of this replay for the recorded one, in calls, answers and comparisons";
+            out.plain(format!("  {:>5} × {what}", run.renamed)).line();
+        }
+    }
     let aliases = || run.aliases.iter().filter(|(_, is_used)| *is_used);
     if !run.relaxed.is_empty() || run.secrets > 0 || run.loose > 0 || aliases().count() > 0 {
         out.line().paint(Style::Heading, "Relaxations used").line();
@@ -187,6 +197,9 @@ pub(super) fn rules(out: &mut Painter, run: &Run) {
         let remedy =
             if *port == DNS_PORT { "; give it the names that it looks up in /etc/hosts, or addresses" } else { "" };
         out.paint(Style::Warning, "warning").plain(what + remedy).line();
+    }
+    for unflowed in &run.unflowed {
+        out.paint(Style::Warning, "warning").plain(format!(": {unflowed}")).line();
     }
     for (ignore, by) in &run.gave_way {
         out.paint(Style::Warning, "warning").plain(format!(": {ignore} gives way to {by}")).line();

@@ -1,5 +1,7 @@
 //! A recording for people: the list of its tests, and one test with its calls as a sequence.
 
+mod flows;
+
 use std::fmt::Write;
 
 use crate::recording::{
@@ -28,7 +30,8 @@ pub fn list(recording: &Recording) -> Result<String, Error> {
         let calls = test.effects.len();
         let noun = if calls == 1 { "call" } else { "calls" };
         out.plain(format!("  {}  {}", test.id, test.title));
-        out.paint(Style::Faint, format!("  {}, {calls} {noun}{}", test.answer, tags(&test.tags))).line();
+        let rest = format!("  {}, {calls} {noun}{}{}", test.answer, flows::sources(test), tags(&test.tags));
+        out.paint(Style::Faint, rest).line();
     }
     for (scope, heading) in [(Scope::Startup, "Before the first test"), (Scope::Background, "Between tests")] {
         let mut mocks = recording.mocks().iter().filter(|mock| mock.scope == scope).peekable();
@@ -61,6 +64,7 @@ pub fn one(recording: &Recording, id: TestId) -> Result<Option<String>, Error> {
     out.paint(Style::Faint, format!("  {}", recording.file(outline))).line();
     out.plain(format!("{} at {}", test.exchange.protocol, test.exchange.destination)).plain(tags(&outline.tags)).line();
     messages(&mut out, &test.exchange);
+    flows::both_ways(&mut out, recording, outline);
     out.line().paint(Style::Heading, "Calls").line();
     if outline.effects.is_empty() {
         out.plain("  none").line();

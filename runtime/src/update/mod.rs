@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use reel_lang::schema::Side;
 use reel_protocols::Message;
 
+use crate::flow::Flow;
 use crate::matching::{Difference, Place};
 use crate::record::compose::Selection;
 use crate::recording::{
@@ -139,7 +140,8 @@ pub fn apply(recording: &Recording, accepted: &[Change], selection: &mut dyn Sel
         app_exit: about.app_exit,
         secrets: about.secrets.clone(),
     };
-    let mut rewrite = Rewrite { recording, fields, selection, refused: Vec::new(), ids: HashMap::new() };
+    let mut rewrite =
+        Rewrite { recording, fields, selection, refused: Vec::new(), ids: HashMap::new(), tests: HashMap::new() };
     let mut writer = Writer::create(&recording.dir, about)?;
     match rewrite.all(&dropped, &mut writer) {
         Ok(()) => writer.finish(closing).map(|_| rewrite.refused),
@@ -157,6 +159,8 @@ struct Rewrite<'a> {
     refused: Vec<String>,
     /// What a call is called now.
     ids: HashMap<MockId, MockId>,
+    /// What a test is called now.
+    tests: HashMap<TestId, TestId>,
 }
 
 impl Rewrite<'_> {
@@ -191,9 +195,22 @@ impl Rewrite<'_> {
             let exchange = self.changed(Owner::Test(test.id), test.exchange, &at);
             let stays = test.effects.into_iter().filter(|effect| !dropped.contains(&(test.id, effect.mock.clone())));
             let renamed = |effect: EffectRef| Some(EffectRef { mock: self.ids.get(&effect.mock)?.clone(), ..effect });
-            writer.add_test(exchange, stays.filter_map(renamed).collect(), test.tags, at)?;
+            let effects = stays.filter_map(renamed).collect();
+            let flows = test.flows.into_iter().filter_map(|flow| self.moved(flow)).collect();
+            let id = writer.add_test_with(exchange, effects, test.tags, flows, at)?;
+            self.tests.insert(outline.id, id);
         }
         Ok(())
+    }
+
+    /// A flow by what its exchanges are called now; none where its source is gone.
+    fn moved(&self, flow: Flow) -> Option<Flow> {
+        let owner = |owner: Owner| match owner {
+            Owner::Test(id) => self.tests.get(&id).copied().map(Owner::Test),
+            Owner::Mock(id) => self.ids.get(&id.id()).and_then(CallId::of).map(Owner::Mock),
+        };
+        let plain = flow.plain.and_then(|(call, at)| Some((owner(call)?, at)));
+        Some(Flow { from: owner(flow.from)?, plain, ..flow })
     }
 
     fn at(&self, owner: Owner) -> Circumstance {

@@ -20,6 +20,7 @@ impl fmt::Display for Index {
             }
             test.tags.iter().try_for_each(|tag| writeln!(f, "  tag {tag}"))?;
             test.secrets.iter().try_for_each(|token| writeln!(f, "  secret {token}"))?;
+            test.flows.iter().try_for_each(|flow| writeln!(f, "  {} from {} {}", flow.to, flow.from, flow.at))?;
         }
         for mock in &self.mocks {
             write!(f, "mock {}: {}\n  {} at {}", mock.id, at(mock.place), mock.scope.name(), mock.addr)?;

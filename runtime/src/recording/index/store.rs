@@ -9,10 +9,10 @@ use reel_protocols::Protocol;
 
 use super::Index;
 use super::stamp::{Hasher, changed_ns};
-use crate::recording::layout;
+use crate::recording::{Owner, layout};
 
 /// What the first line says; another number where the encoding changes.
-const MAGIC: &str = "reel index 3";
+const MAGIC: &str = "reel index 4";
 /// The longest index that is read: it is in memory as long as the recording is.
 const MAX_INDEX_LEN_BYTES: u64 = 256 << 20;
 
@@ -72,8 +72,12 @@ impl Index {
         let protocols =
             self.tests.iter().map(|test| test.protocol).chain(self.mocks.iter().map(|mock| mock.id.protocol));
         let effects = self.tests.iter().flat_map(|test| test.effects.iter().map(|effect| effect.call.protocol));
+        let flows = self.tests.iter().flat_map(|test| test.flows.iter());
+        let sources = flows.flat_map(|flow| [Some(flow.from), flow.plain.as_ref().map(|(owner, _)| *owner)]);
+        let calls =
+            sources.flatten().filter_map(|owner| if let Owner::Mock(id) = owner { Some(id.protocol) } else { None });
         files.all(|file| self.files.get(file as usize).is_some())
             && self.timing.iter().all(|timing| self.parties.get(timing.party as usize).is_some())
-            && protocols.chain(effects).all(|protocol| protocol.is_known())
+            && protocols.chain(effects).chain(calls).all(|protocol| protocol.is_known())
     }
 }

@@ -66,7 +66,7 @@ fn replay_gets_the_values_back_here_and_asks_for_them_elsewhere() {
         String::from_utf8(bytes.to_vec()).unwrap()
     };
     let recording = Recording::open(&dir).unwrap();
-    let supplied = secrets::supply(&recording, &[], &state).unwrap();
+    let supplied = secrets::supply(&recording, &recording.chosen(None), &[], &state).unwrap();
     assert_eq!(supplied.len(), 3);
     let sent = wire(&recording, &supplied);
     for part in ["api_key=KEY-0123456789&x=1", "Bearer s3cret-token-value", "pw123"] {
@@ -74,13 +74,13 @@ fn replay_gets_the_values_back_here_and_asks_for_them_elsewhere() {
     }
     // On another machine.
     let elsewhere = temp.path().join("elsewhere");
-    let error = secrets::supply(&recording, &[], &elsewhere).unwrap_err();
+    let error = secrets::supply(&recording, &recording.chosen(None), &[], &elsewhere).unwrap_err();
     assert!(error.to_string().contains("--secret ") && error.exit() == Exit::Usage, "{error}");
     let wrong = [("autorization".to_owned(), b"x".to_vec())];
-    let error = secrets::supply(&recording, &wrong, &elsewhere).unwrap_err();
+    let error = secrets::supply(&recording, &recording.chosen(None), &wrong, &elsewhere).unwrap_err();
     assert!(error.to_string().contains("it has authorization, body_password"), "{error}");
     let given = ["authorization", "body_password", "query_api_key"].map(|name| (name.to_owned(), b"given!".to_vec()));
-    let supplied = secrets::supply(&recording, &given, &elsewhere).unwrap();
+    let supplied = secrets::supply(&recording, &recording.chosen(None), &given, &elsewhere).unwrap();
     assert!(wire(&recording, &supplied).contains("api_key=given!&x=1"));
 }
 
@@ -106,7 +106,7 @@ fn written_and_read(request: &str, gone: &str) -> String {
     let mut exchange = recording.test(&recording.tests()[0]).unwrap().exchange;
     let target = format!("{:?}", exchange.request.as_ref().unwrap());
     assert!(!target.contains(gone), "{gone} in {target}");
-    secrets::fill(&mut exchange, &secrets::supply(&recording, &[], &state).unwrap());
+    secrets::fill(&mut exchange, &secrets::supply(&recording, &recording.chosen(None), &[], &state).unwrap());
     let bytes = crate::recording::wire_bytes(protocol, &exchange.request.unwrap()).unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -157,7 +157,7 @@ fn replay_of(
 ) -> Result<Run, Failure> {
     let mut options = wanted.options;
     options.aliases = Aliases::read(&wanted.aliases, recording.as_ref())?;
-    let supplied = secrets::supply(recording, &wanted.secrets, state)?;
+    let supplied = secrets::supply(recording, &recording.chosen(None), &wanted.secrets, state)?;
     let reals: Vec<Real> = wanted.reals.into_iter().map(Real::start).collect();
     // The folder has another name each time.
     let dir = recording.dir.display().to_string();
@@ -206,7 +206,7 @@ fn add_test(maker: &mut Maker, line: &str) {
     let id = TestId(maker.tests.len() as u32 + 1);
     let exchange = Line::incoming(line).exchange(Direction::In);
     let tests = &mut maker.tests;
-    tests.push(Test { id, slug: "test".into(), exchange, effects: Vec::new(), tags: Vec::new() });
+    tests.push(Test { id, slug: "test".into(), exchange, effects: Vec::new(), tags: Vec::new(), flows: Vec::new() });
 }
 
 fn effect(maker: &mut Maker, mock: MockId, attribution: Attribution) {
