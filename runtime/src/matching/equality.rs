@@ -16,18 +16,10 @@ pub struct Equality {
     forth: HashMap<(String, Vec<u8>), Vec<u8>>,
     back: HashMap<(String, Vec<u8>), Vec<u8>>,
     /// What was added, in order, so that a trial can be taken back.
-    added: Vec<Added>,
+    added: Vec<(String, Vec<u8>, Vec<u8>)>,
     names: Names,
-}
-
-/// A pair of a class.
-#[derive(Debug)]
-struct Added {
-    class: String,
-    recorded: Vec<u8>,
-    replayed: Vec<u8>,
-    /// What it says of values within.
-    names: Vec<(Vec<u8>, Vec<u8>)>,
+    /// How many of those that were added are names.
+    named: usize,
 }
 
 /// The class of redacted values.
@@ -58,10 +50,7 @@ impl Equality {
             self.forth.insert(key, replayed.to_vec());
             self.back.insert(reverse, recorded.to_vec());
             // The token of a secret is no value that anything but a recording holds.
-            let mut names = if class == SECRET { Vec::new() } else { aligned(recorded, replayed) };
-            names.retain(|(recorded, replayed)| self.names.put(recorded, replayed));
-            let (recorded, replayed) = (recorded.to_vec(), replayed.to_vec());
-            self.added.push(Added { class: class.to_owned(), recorded, replayed, names });
+            self.added.push((class.to_owned(), recorded.to_vec(), replayed.to_vec()));
         }
         Ok(())
     }
@@ -73,8 +62,7 @@ impl Equality {
 
     /// Forgets what was noted since.
     pub fn roll_back(&mut self, to: Checkpoint) {
-        for Added { class, recorded, replayed, names } in self.added.drain(to.0..) {
-            names.iter().for_each(|(recorded, replayed)| self.names.forget(recorded, replayed));
+        for (class, recorded, replayed) in self.added.drain(to.0..) {
             self.forth.remove(&(class.clone(), recorded));
             self.back.remove(&(class, replayed));
         }
@@ -85,7 +73,18 @@ impl Equality {
         &self.names
     }
 
-    /// Notes that a recorded value is another one in this replay, since it flowed from one exchange into another.
+    /// Takes what was paired so far for names: what a test has made anew is known from its end on, since it is held to rules itself.
+    pub fn remember(&mut self) {
+        for (class, recorded, replayed) in self.added.get(self.named..).unwrap_or_default() {
+            // The token of a secret is no value that anything but a recording holds.
+            if class != SECRET {
+                aligned(recorded, replayed).iter().for_each(|(was, is)| self.names.put(was, is));
+            }
+        }
+        self.named = self.added.len();
+    }
+
+    /// Notes what a recorded value is in this replay, since it flowed from one exchange into another.
     pub fn flows(&mut self, recorded: &[u8], replayed: &[u8]) {
         self.names.put(recorded, replayed);
     }

@@ -254,3 +254,25 @@ fn nearest_is_the_one_that_shares_most() {
     assert!(like(call, "{method: SET, body: [order:1, \"18\"]}") > like(call, "{method: GET, body: [order:1]}"));
     assert!(like(call, "{method: SET, body: [orders:1, \"17\"]}") > like(call, "{method: SET, body: [user, x]}"));
 }
+
+#[test]
+fn a_value_of_this_replay_stands_for_the_recorded_one_and_no_other_does() {
+    const A: &str = "6fa459ea-ee8a-3ca4-894e-db77e160355e";
+    const B: &str = "0b54bb52-1d4e-4f7d-9c3f-0123456789ab";
+    let schema = schema();
+    let of = |value: &str| format!("{{body: {{id: \"{value}\", link: \"/orders/{value}\", \"{value}\": 1}}}}");
+    let check = |replayed: &str, is_known: bool| {
+        let (mut equality, mut usage) = (Equality::default(), Usage::default());
+        if is_known {
+            equality.flows(A.as_bytes(), B.as_bytes());
+        }
+        let classes = HandRules::default();
+        let mut matcher = Matcher { classes: &classes, equality: &mut equality, usage: &mut usage };
+        let (was, is) = (request(&schema, &of(A)), request(&schema, &of(replayed)));
+        (matcher.compare(&schema, Side::Request, &was, &is, &[]).len(), usage.renamed())
+    };
+    assert_eq!(check(B, true), (0, 3));
+    // A key that went and one that came are two differences.
+    assert_eq!(check(B, false), (4, 0));
+    assert_eq!(check("0b54bb52-1d4e-4f7d-9c3f-0123456789ac", true).0, 4);
+}

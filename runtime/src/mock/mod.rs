@@ -182,6 +182,7 @@ impl Mock {
     /// Starts a test: its effects are expected from now on.
     pub fn begin(&mut self, test: TestId) {
         self.no_test();
+        self.ledger.equality.remember();
         self.current = Some(test);
         self.book.begin(test);
     }

@@ -469,4 +469,5 @@ fn an_answer_is_used_again_across_operations_where_a_rule_says_so() {
     }
 }
 
+mod flows;
 mod postgres;

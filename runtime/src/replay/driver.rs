@@ -184,12 +184,12 @@ impl Session<'_> {
         let id = test.id;
         let instant_ns = self.recording.instant_ns(id);
         self.server.with(move |mock| {
+            mock.begin(id);
             mock.ledger().flowed(sent.values);
             for (token, value) in sent.secrets {
                 // Where it stood for another value before, the comparison that meets it says so.
                 let _ = mock.ledger().equality.pair(SECRET, &token, &value);
             }
-            mock.begin(id);
         })?;
         host.step(instant_ns);
         let (reply, unmet, answer) = match self.send(&test)? {

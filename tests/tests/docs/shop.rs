@@ -67,6 +67,10 @@ impl Shop {
             ),
         )?;
         shop.script("suite.sh", "VISIT=1 exec ./server")?;
+        let flows = root().join("tests/apps/flows");
+        let python = format!("PYTHONDONTWRITEBYTECODE=1 exec python3 '{}", flows.display());
+        shop.script("accounts", &format!("PORT={app} REDIS_PORT={store_port} {python}/app.py'"))?;
+        shop.script("visitor.sh", &format!("{python}/client.py' {app}"))?;
         shop.script("client.sh", &format!("exec reel __demo-client {app}"))?;
         shop.script("bin/cargo", "[ \"$*\" = 'run --release -- demo' ] && exec reel demo\nexit 64")?;
         shop.script("bin/sudo", "exec \"$@\"")?;
