@@ -53,6 +53,10 @@ pub fn source(owner: Owner) -> String {
 pub fn fill<'f>(protocol: &dyn Protocol, message: &mut Message, values: &[(&'f Flow, Vec<u8>)]) -> Vec<&'f Flow> {
     let mut left = Vec::new();
     for (flow, value) in values {
+        // What is there already stays as it was written.
+        if flow.to.read(protocol, message).as_ref() == Some(value) {
+            continue;
+        }
         if !flow.to.write(protocol, message, value) && !fill_whole(protocol, message, flow, values) {
             left.push(*flow);
         }

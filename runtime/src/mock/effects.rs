@@ -10,7 +10,7 @@ use reel_protocols::{Message, Protocol};
 
 use super::book::Book;
 use super::entry::{Entry, call_relaxations};
-use crate::matching::{Difference, Equality, Key, Matcher, Usage, similarity};
+use crate::matching::{Difference, Equality, Key, Matcher, Names, Usage, Way, similarity};
 use crate::recording::MockId;
 use crate::rules::{Rules, Unmet, View};
 
@@ -134,7 +134,7 @@ impl Effects {
     }
 
     /// Sorts what was missed and what is missing into what the reader wants to know.
-    pub(super) fn settle(&mut self, book: &mut Book, missing: Vec<usize>, rules: &dyn Rules) {
+    pub(super) fn settle(&mut self, book: &mut Book, missing: Vec<usize>, rules: &dyn Rules, names: &Names) {
         let mut missing = missing;
         for miss in std::mem::take(&mut self.misses) {
             if let Some(entry) = miss.key.and_then(|key| book.used(key)) {
@@ -143,7 +143,7 @@ impl Effects {
                 self.misses.push(miss);
             } else if let Some(at) = nearest(book, &missing, &miss) {
                 let index = missing.remove(at);
-                self.changed.extend(changed(book, index, miss, rules));
+                self.changed.extend(changed(book, index, in_recorded_words(miss, names), rules));
             } else {
                 self.misses.push(miss);
             }
@@ -170,6 +170,12 @@ fn nearest(book: &mut Book, missing: &[usize], miss: &Miss) -> Option<usize> {
     let scores = missing.iter().enumerate().filter_map(|(at, index)| Some((alike(*index)?, at)));
     let best = scores.max_by_key(|(score, at)| (*score, std::cmp::Reverse(*at)))?;
     (best.0 >= ALIKE).then_some(best.1)
+}
+
+/// A call with recorded values in place of those of this replay, which are no change.
+fn in_recorded_words(miss: Miss, names: &Names) -> Miss {
+    let recorded = miss.request.as_ref().and_then(|request| names.message(Way::ToRecording, miss.protocol, request));
+    Miss { request: recorded.or(miss.request), ..miss }
 }
 
 fn changed(book: &mut Book, index: usize, miss: Miss, rules: &dyn Rules) -> Option<Changed> {

@@ -217,7 +217,7 @@ impl Mock {
         let mut effects = std::mem::take(&mut self.effects);
         if let Some(test) = self.current {
             let missing = self.book.missing(test);
-            effects.settle(&mut self.book, missing, self.rules.as_ref());
+            effects.settle(&mut self.book, missing, self.rules.as_ref(), self.ledger.equality.names());
         }
         self.book.end();
         effects
@@ -227,7 +227,7 @@ impl Mock {
     pub fn apart(&mut self) -> Effects {
         self.no_test();
         let mut effects = std::mem::take(&mut self.apart);
-        effects.settle(&mut self.book, Vec::new(), self.rules.as_ref());
+        effects.settle(&mut self.book, Vec::new(), self.rules.as_ref(), self.ledger.equality.names());
         effects
     }
 

@@ -246,13 +246,14 @@ fn sightings(protocol: &dyn Protocol, message: &Message, is_wanted: &dyn Fn(&[u8
         leaf += 1;
         let Some(text) = text_of(value) else { return };
         let whole = std::iter::once(0..text.len());
-        let mut note = |value: Vec<u8>, piece: Range<usize>, coding| {
-            if is_wanted(&value) {
-                found.push(Sighting { value, leaf, place: place.to_owned(), text: text.clone(), piece, coding });
+        let mut note = |value: &[u8], piece: Range<usize>, coding| {
+            if is_wanted(value) {
+                let (value, place, text) = (value.to_vec(), place.to_owned(), text.clone());
+                found.push(Sighting { value, leaf, place, text, piece, coding });
             }
         };
         if !matches!(value, Value::Str(_)) {
-            return whole.for_each(|piece| note(text.to_vec(), piece, Coding::Plain));
+            return whole.for_each(|piece| note(&text, piece, Coding::Plain));
         }
         for word in words(&text) {
             let is_url = is_url(text.get(word.clone()).unwrap_or_default());
@@ -260,9 +261,9 @@ fn sightings(protocol: &dyn Protocol, message: &Message, is_wanted: &dyn Fn(&[u8
                 let raw = text.get(piece.clone()).unwrap_or_default();
                 // A path or a query takes any value encoded, as long as this one does not stand there as it is.
                 let is_percent = is_url && encoded(raw) == raw;
-                note(raw.to_vec(), piece.clone(), if is_percent { Coding::Percent } else { Coding::Plain });
+                note(raw, piece.clone(), if is_percent { Coding::Percent } else { Coding::Plain });
                 if let Some(value) = decoded(raw) {
-                    note(value, piece, Coding::Percent);
+                    note(&value, piece, Coding::Percent);
                 }
             }
         }

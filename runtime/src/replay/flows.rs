@@ -10,7 +10,7 @@ use reel_protocols::{Message, by_name};
 
 use super::outcome::Answer;
 use crate::flow::{self, Flow, Given, Spot, leaves, source, text_of};
-use crate::recording::{CallId, Owner, Recording, Test, TestId, TestOutline, is_secret};
+use crate::recording::{CallId, Owner, Recording, Scope, Test, TestId, TestOutline, is_secret};
 
 /// Recorded values, each with what it is in this replay.
 pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
@@ -95,7 +95,7 @@ impl Flows {
                 self.given.get(&(flow.from, flow.at.clone())).or_else(|| calls.get(&(flow.from, flow.at.clone())));
             match found {
                 Some(value) => values.push((flow, value.clone())),
-                None if self.is_run(flow.from) => return Err(missing(flow)),
+                None if self.is_run(recording, flow.from) => return Err(missing(flow)),
                 None => self.unused.push(format!(
                     "{} {}: sent as recorded, since {} was not run",
                     test.id,
@@ -127,10 +127,11 @@ impl Flows {
     }
 
     /// Whether a source was run, or should have been by now.
-    fn is_run(&self, source: Owner) -> bool {
+    fn is_run(&self, recording: &Recording, source: Owner) -> bool {
         match source {
             Owner::Test(id) => self.ran.contains(&id) || self.is_all,
-            Owner::Mock(_) => self.is_all,
+            // What belongs to no test may be missing.
+            Owner::Mock(id) => self.is_all && recording.find(id).is_some_and(|call| call.scope == Scope::Test),
         }
     }
 

@@ -14,9 +14,10 @@ use reel_lang::schema::{Direction, Side};
 
 use super::*;
 use crate::exit::{Exit, Failure};
+use crate::flow::{Flow, Spot};
 use crate::mock::server::Resolver;
 use crate::recording::testing::{Maker, exchange, resp};
-use crate::recording::{Attribution, Ending};
+use crate::recording::{Attribution, CallId, Ending, Owner};
 use crate::rules::testing::{HandRules, origin, relaxations};
 use crate::rules::{NoRules, Rules, Unmet};
 
@@ -365,4 +366,41 @@ fn a_recording_that_is_damaged_meanwhile_ends_the_run_with_its_place() {
             assert!(error.message.starts_with(&format!("{}:1: the file changed", path.display())), "{error}");
         }
     }
+}
+
+#[test]
+fn a_value_that_the_app_gave_in_a_call_is_sent_and_one_that_it_did_not_fails_by_name() {
+    const A: &str = "id-6fa459ea-ee8a-3ca4-894e-db77e160355e";
+    fn gives(n: u32) -> (Vec<&'static str>, &'static str) {
+        (if n == 1 { vec!["SET id-0b54bb52-1d4e-4f7d-9c3f-0123456789ab new"] } else { vec![] }, "ok")
+    }
+    fn does_not(_: u32) -> (Vec<&'static str>, &'static str) {
+        (vec![], "ok")
+    }
+    let mut maker = Maker::default();
+    let call = maker.redis(&format!("SET {A} new"), "+OK\r\n");
+    maker.test(Attribution::Window, &[&call]);
+    maker.test(Attribution::Window, &[]);
+    let request = format!("GET /2 HTTP/1.1\r\nHost: a\r\nX-Key: {A}\r\n\r\n");
+    let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    maker.tests[1].exchange = exchange("http", Direction::In, 8080, &request, response);
+    let spot = |place: &str| Spot { place: place.into(), part: None };
+    let from = Owner::Mock(CallId::of(&call).unwrap());
+    let flow = Flow { to: spot("header[\"x-key\"]"), from, at: spot("args[0]"), latest_of: 1, plain: None };
+    maker.tests[1].flows = vec![flow.clone()];
+    let schema = reel_protocols::by_name("redis").unwrap().schema();
+    let like = || {
+        let like = relaxations(schema, Side::Request, "like args[0]").remove(0);
+        Arc::new(HandRules { relaxations: vec![(Direction::Out, like)], ..HandRules::default() })
+    };
+    let run = run_with(&maker, &mut Threaded::new(gives), like()).unwrap();
+    assert_eq!(failures(&run), [""; 0]);
+    assert_eq!(run.flowed, [("args[0] of call redis-0001 into header[\"x-key\"]".to_owned(), 1)]);
+    let run = run_with(&maker, &mut Threaded::new(does_not), like()).unwrap();
+    let reason = "the value of header[\"x-key\"] came from call redis-0001's args[0], which was not made in this replay, or did not have it";
+    assert_eq!(failures(&run), ["0001: missing redis-0001".to_owned(), format!("0002: {reason}")]);
+    // A flow into a place that the request does not have is a fault of its file.
+    maker.tests[1].flows = vec![Flow { to: spot("header.gone"), ..flow }];
+    let run = run_with(&maker, &mut Threaded::new(gives), like()).unwrap();
+    assert_eq!(failures(&run), ["0002: the recorded request has no header.gone: mend `flows` in this test's file"]);
 }
