@@ -64,9 +64,15 @@ pub fn pieces(text: &[u8], word: Range<usize>) -> Vec<Range<usize>> {
     found
 }
 
-/// Whether a word is a path or a URL, which is no value as a whole.
+/// Whether a word is a path or a URL, which is no value as a whole. Base64 may begin with a slash too, but hardly has a segment that is a
+/// name.
 pub fn is_url(word: &[u8]) -> bool {
-    word.starts_with(b"/") || memchr::memmem::find(word, b"://").is_some() || memchr::memchr(b'?', word).is_some()
+    const MIN_NAME_LEN: usize = 3;
+    let is_name = |segment: &[u8]| {
+        segment.len() >= MIN_NAME_LEN && !segment.iter().any(|byte| byte.is_ascii_uppercase() || b"+=".contains(byte))
+    };
+    let is_path = || word.starts_with(b"/") && word.split(|byte| *byte == b'/').any(is_name);
+    memchr::memmem::find(word, b"://").is_some() || memchr::memchr(b'?', word).is_some() || is_path()
 }
 
 /// Whether a word is a name with its value, as a cookie is; the padding of base64 makes none.
@@ -122,6 +128,7 @@ mod tests {
             ("sid=abc; Path=/; HttpOnly", "abc"),
             ("sid=ab/c==; Path=/", "ab/c=="),
             ("session:ab/c==", "ab/c=="),
+            ("/YJaHoG/MfzgKsGnDiUsNuc=", "/YJaHoG/MfzgKsGnDiUsNuc="),
             ("<input name=\"csrf\" value=\"abc\">", "abc"),
             ("{\"id\": \"abc\"}", "abc"),
             ("{{secret:cookie:n1}}", "{{secret:cookie:n1}}"),

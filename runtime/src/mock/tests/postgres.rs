@@ -262,3 +262,27 @@ fn nonsense_ends_the_connection() {
     let mut mock = begun(&maker, test);
     assert!(send(&mut mock, 1, &packet("?", "")).contains("an unknown message `?`"));
 }
+
+#[test]
+fn a_row_has_the_values_of_this_replay_in_either_format() {
+    const A: &str = "6fa459ea-ee8a-3ca4-894e-db77e160355e";
+    const B: &str = "0b54bb52-1d4e-4f7d-9c3f-0123456789ab";
+    const B_BYTES: &[u8] = b"\x0b\x54\xbb\x52\x1d\x4e\x4f\x7d\x9c\x3f\x01\x23\x45\x67\x89\xab";
+    let sql = |id: &str| format!("SELECT id FROM orders WHERE id = '{id}'");
+    let pair = |name: &str, value: &str| (Value::text(name), Value::text(value));
+    let columns = Value::List(vec![Value::Map(vec![pair("name", "id"), pair("type", "uuid")])]);
+    let rows = Value::List(vec![Value::List(vec![Value::text(A)])]);
+    let row = || vec![("tag", Value::text("SELECT 1")), ("columns", columns.clone()), ("rows", rows.clone())];
+    for (bytes, expect) in [
+        (query(&sql(B)), B.as_bytes()),
+        ([extended(&sql(B), '\0'), sync()].concat(), B.as_bytes()),
+        ([extended(&sql(B), '\u{1}'), sync()].concat(), B_BYTES),
+    ] {
+        let (maker, test) = recorded(Attribution::Window, &[(&sql(A), "idle", row())]);
+        let mut mock = begun(&maker, test);
+        mock.ledger().flowed(vec![(A.into(), B.into())]);
+        let said = send(&mut mock, 1, &bytes);
+        assert!(said.contains(&expect.escape_ascii().to_string()), "{said}");
+        assert!(mock.end().is_clean());
+    }
+}

@@ -111,6 +111,12 @@ fn values_link_from_an_answer_to_a_later_request() {
         &[page, Asked("GET /items?cursor=b2Zm%2Fc2V0%2BjEw9a%3D%3D&limit=10 HTTP/1.1", OK)],
         &["2 target \"cursor={%}&\" <- test-0001 body.next"],
     );
+    // Base64 that begins as a path does.
+    let page = Asked("GET /items HTTP/1.1", "HTTP/1.1 200 OK\n\n{\"next\": \"/YJaHoG/MfzgKsGnDiUsNuc=\"}");
+    check(
+        &[page, Asked("GET /items?cursor=%2FYJaHoG%2FMfzgKsGnDiUsNuc%3D&limit=10 HTTP/1.1", OK)],
+        &["2 target \"cursor={%}&\" <- test-0001 body.next"],
+    );
     let form = Asked("GET /form HTTP/1.1", "HTTP/1.1 200 OK\n\n<input name=\"csrf\" value=\"k3Jx9QzT4mW8aB2c\">");
     check(
         &[
