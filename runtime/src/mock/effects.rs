@@ -137,13 +137,14 @@ impl Effects {
     pub(super) fn settle(&mut self, book: &mut Book, missing: Vec<usize>, rules: &dyn Rules, names: &Names) {
         let mut missing = missing;
         for miss in std::mem::take(&mut self.misses) {
+            let recorded = in_recorded_words(&miss, names);
             if let Some(entry) = miss.key.and_then(|key| book.used(key)) {
                 self.repeated.push(Repeated { mock: entry.id.clone(), miss });
             } else if miss.reason.is_some() {
                 self.misses.push(miss);
-            } else if let Some(at) = nearest(book, &missing, &miss) {
+            } else if let Some(at) = nearest(book, &missing, recorded.as_ref().unwrap_or(&miss)) {
                 let index = missing.remove(at);
-                self.changed.extend(changed(book, index, in_recorded_words(miss, names), rules));
+                self.changed.extend(changed(book, index, recorded.unwrap_or(miss), rules));
             } else {
                 self.misses.push(miss);
             }
@@ -172,10 +173,10 @@ fn nearest(book: &mut Book, missing: &[usize], miss: &Miss) -> Option<usize> {
     (best.0 >= ALIKE).then_some(best.1)
 }
 
-/// A call with recorded values in place of those of this replay, which are no change.
-fn in_recorded_words(miss: Miss, names: &Names) -> Miss {
-    let recorded = miss.request.as_ref().and_then(|request| names.message(Way::ToRecording, miss.protocol, request));
-    Miss { request: recorded.or(miss.request), ..miss }
+/// A call with recorded values in place of those of this replay, which are no change; none where it has none.
+fn in_recorded_words(miss: &Miss, names: &Names) -> Option<Miss> {
+    let request = names.message(Way::ToRecording, miss.protocol, miss.request.as_ref()?)?;
+    Some(Miss { request: Some(request), ..miss.clone() })
 }
 
 fn changed(book: &mut Book, index: usize, miss: Miss, rules: &dyn Rules) -> Option<Changed> {
