@@ -145,9 +145,10 @@ pub fn supply(
     let (mut sent, mut needed): (BTreeSet<&str>, BTreeSet<&str>) = Default::default();
     for test in tests {
         let flows = test.sources().all(|source| run.contains(&source));
-        let is_needed = |token: &&Box<str>| !(flows && test.given.contains(token));
-        sent.extend(test.secrets.iter().map(|token| &**token));
-        needed.extend(test.secrets.iter().filter(is_needed).map(|token| &**token));
+        let is_given = |token: &str| flows && test.given.iter().any(|given| **given == *token);
+        let tokens = || test.secrets.iter().map(|token| &**token);
+        sent.extend(tokens());
+        needed.extend(tokens().filter(|token| !is_given(token)));
     }
     let mut supplied = Vec::new();
     for (token, name) in tokens.into_iter().filter(|(token, _)| sent.contains(token.as_str())) {
