@@ -101,11 +101,15 @@ impl Recorded {
     }
 
     pub fn replay(&self) -> Ran {
+        self.replay_with(&[])
+    }
+
+    fn replay_with(&self, env: &[(&str, &str)]) -> Ran {
         let mut command = reel(["replay"]);
         if let Some(rules) = &self.service.rules {
             command.arg("-r").arg(rules);
         }
-        Ran::of(self.with_service(command.arg(self.dir())))
+        Ran::of(self.with_service(command.arg(self.dir())).envs(env.iter().copied()))
     }
 
     fn with_service<'a>(&self, command: &'a mut Command) -> &'a mut Command {
@@ -114,6 +118,13 @@ impl Recorded {
         command.env("PGUSER", USER).env("PGPASSWORD", PASSWORD).env("PYTHONDONTWRITEBYTECODE", "1");
         command.env("NODE_PATH", test_env().join("node/node_modules"))
     }
+}
+
+/// Records a service under one client and under many at once, and replays that; the first less often, where it cannot differ.
+#[track_caller]
+fn check_both(service: &Service, replays: usize) {
+    check(service, 1, REPLAYS);
+    check(service, MANY_CLIENTS, replays);
 }
 
 /// Records a service under so many clients at once, and replays that so often.
@@ -134,15 +145,23 @@ fn check_request(service: &Service, request: &str, replays: usize) {
 fn flask_with_sqlalchemy() {
     if can_run(&[&package("sqlalchemy")]) {
         let service = Service::of(&[&python(), &app("pg-sqlalchemy/app.py")]);
-        check(&service, 1, REPLAYS_OF_SLOW_STARTERS);
-        check(&service, MANY_CLIENTS, REPLAYS_OF_SLOW_STARTERS);
+        check_both(&service, REPLAYS);
     }
 }
 
 #[test]
 fn node_with_pg() {
     if can_run(&[Path::new("node"), &test_env().join("node/node_modules/pg")]) {
-        check(&Service::of(&[Path::new("node"), &app("pg-node/app.js")]), 1, REPLAYS);
+        let service = Service::of(&[Path::new("node"), &app("pg-node/app.js")]);
+        check(&service, 1, REPLAYS);
+        let recorded = Recorded::orders(&service, MANY_CLIENTS);
+        recorded.passes(REPLAYS);
+        // One order among many does otherwise; whose each `BEGIN` was is not certain, but that is found out.
+        for (bug, found) in
+            [("twice", "repeated call "), ("missing", "query SELECT id, name, price, tags"), ("commit", "query COMMIT")]
+        {
+            recorded.replay_with(&[("BUG", bug)]).exits(1).prints(found);
+        }
     }
 }
 
@@ -150,14 +169,14 @@ fn node_with_pg() {
 fn go_with_lib_pq() {
     let program = test_env().join("go-pg");
     if can_run(&[&program]) {
-        check(&Service::of(&[&program]), 1, REPLAYS);
+        check_both(&Service::of(&[&program]), REPLAYS);
     }
 }
 
 #[test]
 fn fastapi_with_asyncpg() {
     if can_run(&[&package("asyncpg"), &package("fastapi")]) {
-        check(&Service::asyncpg(), 1, REPLAYS_OF_SLOW_STARTERS);
+        check_both(&Service::asyncpg(), REPLAYS);
     }
 }
 
@@ -165,7 +184,7 @@ fn fastapi_with_asyncpg() {
 fn php_with_pdo() {
     if can_run(&[Path::new("php")]) {
         // Its one process gives its prepared statements numbered names, and tells the server in SQL which it drops.
-        check(&Service::of(&[&app("pg-pdo/serve.sh")]), 1, REPLAYS);
+        check_both(&Service::of(&[&app("pg-pdo/serve.sh")]), REPLAYS);
     }
 }
 
@@ -174,7 +193,7 @@ fn php_with_pdo() {
 fn django() {
     if can_run(&[&package("django")]) {
         let service = Service::of(&[&python(), &app("pg-django/app.py")]).under(app("pg-django/rules.rr"));
-        check(&service, 1, REPLAYS_OF_SLOW_STARTERS);
+        check_both(&service, REPLAYS);
     }
 }
 

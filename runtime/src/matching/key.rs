@@ -15,6 +15,7 @@ use sha2::Digest;
 use super::entries::by_name;
 use super::number::Number;
 use super::path::{Active, Place};
+use crate::recording::Exchange;
 use crate::rules::{Relax, Relaxation};
 
 /// What equal calls share.
@@ -69,6 +70,27 @@ pub fn chosen_key(schema: &Schema, destination: SocketAddr, request: &Message, f
         }
     }
     finish(&out)
+}
+
+/// What exchanges share that are one and the same to the client: destination, every compared field of the request, and everything that
+/// came back.
+pub fn likeness(schema: &Schema, exchange: &Exchange) -> u64 {
+    let mut out = Vec::with_capacity(256);
+    start(schema, exchange.destination.addr, &mut out);
+    for message in exchange.request.iter().chain(&exchange.interim).chain(&exchange.response) {
+        let is_told =
+            |field: &&Field| field.side == Some(message.side) && (field.compared || message.side == Side::Response);
+        for field in schema.fields.iter().filter(is_told) {
+            let mut writer = Canonical { rules: &[], ty: field.ty, out: &mut out };
+            writer.place(&Active::default(), &field.name, message.field(field.id));
+        }
+        out.push(b'.');
+        if let (Side::Response, Some(bytes)) = (message.side, &message.exact) {
+            out.extend_from_slice(bytes);
+        }
+    }
+    out.extend_from_slice(format!("{:?}", exchange.ending).as_bytes());
+    finish(&out).0
 }
 
 fn start(schema: &Schema, destination: SocketAddr, out: &mut Vec<u8>) {

@@ -18,7 +18,7 @@ mod usage;
 pub(crate) use compare::digits;
 pub use compare::{Difference, Matcher};
 pub use equality::{Conflict, Equality, SECRET, is_clock_reading};
-pub use key::{Key, chosen_key, operation, relaxes_operation, request_key};
+pub use key::{Key, chosen_key, likeness, operation, relaxes_operation, request_key};
 pub use names::{Names, Way};
 pub use nearest::similarity;
 pub use number::Number;

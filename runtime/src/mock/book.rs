@@ -5,6 +5,7 @@
 //! belong to no test at the start, and those of an operation whose answers are used again when it is called. Messages and
 //! bytes are in a cache of limited size.
 
+mod assign;
 mod end;
 mod order;
 
@@ -19,7 +20,7 @@ use reel_protocols::Protocol;
 
 pub use end::LeftOver;
 
-use self::order::Order;
+use self::order::{Order, Seen};
 use super::cache::Cache;
 use super::calls::Calls;
 use super::entry::{Entry, Ruling};
@@ -40,10 +41,14 @@ pub struct Book {
     cache: Cache<usize, Arc<Entry>>,
     /// The calls whose key is known.
     by_key: BTreeSet<(Key, usize)>,
+    /// Those of them that belong to no test.
+    of_none: BTreeSet<(Key, usize)>,
     /// The operations of which every call's key is known.
     surveyed: HashSet<Operation>,
-    /// The calls of the running test.
+    /// The test that runs, or ran last, and its calls, those with a key in their order.
+    test: Option<TestId>,
     mine: HashSet<usize>,
+    mine_by_key: HashMap<Key, Vec<usize>>,
     /// Whether a test is running.
     in_test: bool,
     /// The order of its calls.
@@ -79,6 +84,10 @@ struct Account {
     is_certain: bool,
     /// Whether it has answered.
     is_used: bool,
+    /// The test that is charged with it, where one made it.
+    user: Option<TestId>,
+    /// Whether it was found out that nobody can be charged with another call in its place.
+    is_stuck: bool,
 }
 
 /// Calls among which those with one key are: all of a server in one protocol, or those of one operation.
@@ -118,8 +127,11 @@ impl Book {
             accounts: vec![Account::default(); calls.outlines().len()],
             cache: Cache::new(MAX_CACHED_LEN_BYTES),
             by_key: BTreeSet::new(),
+            of_none: BTreeSet::new(),
             surveyed: HashSet::new(),
+            test: None,
             mine: HashSet::new(),
+            mine_by_key: HashMap::new(),
             in_test: false,
             order: Order::default(),
             is_open: false,
@@ -189,11 +201,16 @@ impl Book {
     pub fn begin(&mut self, test: TestId) {
         let calls = self.calls.clone();
         self.in_test = true;
-        self.mine = calls.effects(test).iter().filter_map(|effect| self.position(effect.call)).collect();
+        self.test = Some(test);
         self.order.clear();
+        self.mine.clear();
+        self.mine_by_key.clear();
         for effect in calls.effects(test) {
-            if let Some(index) = self.position(effect.call) {
-                self.prepare(index);
+            let Some(index) = self.position(effect.call) else { continue };
+            self.prepare(index);
+            self.mine.insert(index);
+            if let Some(key) = self.account(index).ruling.and_then(|ruling| ruling.key) {
+                self.mine_by_key.entry(key).or_default().push(index);
             }
         }
         self.put_in_order(test);
@@ -202,12 +219,19 @@ impl Book {
     /// Finds out the order of a test's calls, where their protocols know of one.
     fn put_in_order(&mut self, test: TestId) {
         let calls = self.calls.clone();
-        for effect in calls.effects(test) {
-            let is_ordered = effect.call.protocol.protocol().has_order();
-            let Some(index) = self.position(effect.call).filter(|_| is_ordered) else { continue };
-            if let Some(entry) = self.entry(index) {
-                self.order.put(index, &entry, effect.attribution, calls.connection(effect.call));
-            }
+        let ordered = calls.effects(test).iter().filter(|effect| effect.call.protocol.protocol().has_order());
+        let ordered: Vec<_> = ordered.filter_map(|effect| Some((effect, self.position(effect.call)?))).collect();
+        let mut shares: HashMap<u64, usize> = HashMap::new();
+        for likeness in ordered.iter().filter_map(|(_, index)| self.likeness(*index)) {
+            *shares.entry(likeness).or_default() += 1;
+        }
+        for (effect, index) in ordered {
+            let Some(entry) = self.entry(index) else { continue };
+            // Which of several like it a call is, where it may be another test's, is a choice, and has no order.
+            let is_choice = !effect.attribution.is_certain()
+                && self.likeness(index).and_then(|likeness| shares.get(&likeness)).is_none_or(|share| *share > 1);
+            let connection = calls.connection(effect.call);
+            self.order.put(index, &entry, Seen { attribution: effect.attribution, connection, is_choice });
         }
     }
 
@@ -254,13 +278,16 @@ impl Book {
             return Ok(entry);
         }
         let outline = self.outline(index).ok_or("there is no such call")?;
+        let is_of_test = outline.scope == Scope::Test;
         let mock = self.calls.read(outline)?;
         let ruling = match self.account(index).ruling {
             Some(ruling) => ruling,
             None => {
                 let (ruling, decided) = Ruling::of(&mock, self.rules.as_ref(), self.secrets(&mock.id.protocol))?;
                 self.deciders.extend(decided);
-                self.by_key.extend(ruling.key.map(|key| (key, index)));
+                let place = ruling.key.map(|key| (key, index));
+                self.by_key.extend(place);
+                self.of_none.extend(place.filter(|_| !is_of_test));
                 if let Some(account) = self.accounts.get_mut(index) {
                     account.ruling = Some(ruling);
                 }
@@ -291,26 +318,25 @@ impl Book {
         if let Some(operation) = operation {
             self.survey(operation);
         }
-        let indices = self.with_key(key);
+        if reuse == Reuse::Once {
+            let indices = self.within_reach(key);
+            let index = self.first_eligible(&indices)?;
+            let is_strange = self.account(index).is_used;
+            let overtook = self.order.overtook(index);
+            self.order.make(index);
+            self.mark_used(index);
+            return Some(Taken { index, is_strange, overtook });
+        }
+        let indices: Vec<usize> = self.with_key(key).collect();
         let turn = self.turns.get(&key).copied().unwrap_or(0);
         let index = match reuse {
-            Reuse::Latest => *indices.last()?,
             Reuse::Cycle => *indices.get(turn.checked_rem(indices.len())?)?,
-            Reuse::Once => self.first_eligible(&indices)?,
+            _ => *indices.last()?,
         };
-        let is_strange = match reuse {
-            Reuse::Once => self.account(index).is_used,
-            _ => indices.get(turn).is_none_or(|next| !self.answer_alike(*next, index)),
-        };
-        let mut overtook = None;
-        if reuse == Reuse::Once {
-            overtook = self.order.overtook(index);
-            self.order.make(index);
-        } else {
-            *self.turns.entry(key).or_default() += 1;
-        }
+        let is_strange = indices.get(turn).is_none_or(|next| !self.answer_alike(*next, index));
+        *self.turns.entry(key).or_default() += 1;
         self.mark_used(index);
-        Some(Taken { index, is_strange, overtook })
+        Some(Taken { index, is_strange, overtook: None })
     }
 
     /// Whether two calls have one answer.
@@ -354,7 +380,7 @@ impl Book {
 
     /// Whether a call with this key is known, of whichever test.
     pub fn has(&self, key: Key) -> bool {
-        !self.with_key(key).is_empty()
+        self.with_key(key).next().is_some()
     }
 
     /// Finds out the key of every call of an operation.
@@ -368,13 +394,24 @@ impl Book {
     }
 
     /// The calls with a key, in recorded order, as far as keys are known.
-    fn with_key(&self, key: Key) -> Vec<usize> {
-        self.by_key.range((key, 0)..=(key, usize::MAX)).map(|(_, index)| *index).collect()
+    fn with_key(&self, key: Key) -> impl Iterator<Item = usize> {
+        self.by_key.range((key, 0)..=(key, usize::MAX)).map(|(_, index)| *index)
+    }
+
+    /// The calls with a key that may answer now, if nobody has made them: the test's own, in their order, then those of no test.
+    fn within_reach(&self, key: Key) -> Vec<usize> {
+        if self.is_open {
+            return self.with_key(key).collect();
+        }
+        let mine = self.mine_by_key.get(&key).into_iter().flatten().copied();
+        mine.chain(self.of_none.range((key, 0)..=(key, usize::MAX)).map(|(_, index)| *index)).collect()
     }
 
     fn mark_used(&mut self, index: usize) {
+        let user = self.test.filter(|_| self.mine.contains(&index));
         if let Some(account) = self.accounts.get_mut(index) {
             account.is_used = true;
+            account.user = user;
         }
     }
 
@@ -394,8 +431,15 @@ impl Book {
         self.outline(index).is_some_and(|outline| outline.scope != Scope::Test)
     }
 
-    /// The test's own calls first, then those that may be its own, then those that belong to no test.
-    fn first_eligible(&self, indices: &[usize]) -> Option<usize> {
+    /// The test's own calls first, then those that may be its own, also where another test must then be charged with another one, then
+    /// those that belong to no test.
+    fn first_eligible(&mut self, indices: &[usize]) -> Option<usize> {
+        let found = self.first_unused(indices);
+        let is_own = found.is_some_and(|index| self.is_open || !self.is_of_no_test(index));
+        if is_own { found } else { self.free_up(indices).or(found) }
+    }
+
+    fn first_unused(&self, indices: &[usize]) -> Option<usize> {
         let rank = |index: usize| {
             let account = self.account(index);
             match (self.outline(index).map(|outline| outline.scope), account.is_certain, account.is_used) {
@@ -410,7 +454,7 @@ impl Book {
             .iter()
             .copied()
             .filter(|index| self.is_eligible(*index))
-            .min_by_key(|index| (rank(*index), self.order.overtook(*index).is_some()))
+            .min_by_key(|index| (rank(*index), self.order.preference(*index)))
     }
 
     /// The calls whose opaque runs a server may be sent now.
@@ -422,12 +466,12 @@ impl Book {
 
     /// Takes what a server does as soon as a connection is open. The flag says whether it ever does anything then.
     pub fn take_greeting(&mut self, server: SocketAddr) -> (Option<usize>, bool) {
-        let indices = self.greetings.get(&server).map_or(&[][..], Vec::as_slice);
+        let indices = self.greetings.get(&server).cloned().unwrap_or_default();
         let ending = |index: &usize| self.outline(*index).and_then(|outline| outline.ending);
         let speaks = indices.iter().any(|index| ending(index) != Some(Ending::Refused));
         // It asks nothing of the server, and how many connections a pool opens is chance: one of no test may be heard again.
-        let again = || indices.iter().copied().find(|index| self.is_of_no_test(*index));
-        let taken = self.first_eligible(indices).or_else(again);
+        let of_none = indices.iter().copied().find(|index| self.is_of_no_test(*index));
+        let taken = self.first_eligible(&indices).or(of_none);
         if let Some(index) = taken {
             self.mark_used(index);
         }
@@ -444,7 +488,7 @@ impl Book {
 
     /// The first used call with a key.
     pub fn used(&mut self, key: Key) -> Option<Arc<Entry>> {
-        let index = self.with_key(key).into_iter().find(|index| self.account(*index).is_used)?;
+        let index = self.with_key(key).find(|index| self.account(*index).is_used)?;
         self.entry(index)
     }
 

@@ -8,7 +8,7 @@ use reel_lang::schema::{Direction, Side};
 use reel_protocols::{Frame, Message, Protocol, Rest};
 
 use super::book::Operation;
-use crate::matching::{Key, Names, Way, chosen_key, operation, relaxes_operation, request_key};
+use crate::matching::{Key, Names, Way, chosen_key, likeness, operation, relaxes_operation, request_key};
 use crate::recording::{Ending, Exchange, Mock, MockId, ProtocolId, exchange_len_bytes, title, wire_bytes};
 use crate::rules::{ActionId, Answer, Mocking, Origin, Relaxation, Reuse, Rules, View};
 
@@ -38,6 +38,8 @@ pub struct Ruling {
     pub by_rule: bool,
     /// The action that decided on either.
     pub decided: Option<ActionId>,
+    /// What calls share that are one and the same to whoever makes them: what they ask, in every field, and what is answered.
+    pub likeness: u64,
 }
 
 impl Ruling {
@@ -59,7 +61,8 @@ impl Ruling {
         let key = call_key(&request, &mocking, &call_relaxations(&request, rules, secrets));
         let by_rule = mocking.answer != Answer::Recorded;
         let decided = mocking.decided.as_ref().map(|(id, _)| *id);
-        Ok((Ruling { key, reuse: mocking.reuse, by_rule, decided }, mocking.decided))
+        let likeness = likeness(request.schema(), &mock.exchange);
+        Ok((Ruling { key, reuse: mocking.reuse, by_rule, decided, likeness }, mocking.decided))
     }
 
     /// Whether it may repeat or be missing.

@@ -469,5 +469,6 @@ fn an_answer_is_used_again_across_operations_where_a_rule_says_so() {
     }
 }
 
+mod candidates;
 mod flows;
 mod postgres;

@@ -89,5 +89,7 @@ urlpatterns = [
     path("undone", undone),
 ]
 
+# Its server has room for ten clients that wait.
+basehttp.WSGIServer.request_queue_size = 128
 call_command("migrate", verbosity=0)
 basehttp.run("127.0.0.1", int(sys.argv[1]), get_wsgi_application(), threading=True)
