@@ -197,8 +197,11 @@ impl Sandbox {
     }
 }
 
+/// What the kernel keeps as the IPv4 address of a listener that is bound to an IPv6 one (`LOOPBACK4_IPV6`).
+const OF_IPV6: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
+
 /// The address of a (family, port, IPv4 address) that the program printed. An IPv6 listener is reached on ::1, one on every
-/// address on the loopback.
+/// address on the loopback; a socket of IPv6 that is bound to ::ffff:127.0.0.1, as Java's are, on 127.0.0.1.
 fn address(value: &Value) -> Option<SocketAddr> {
     let Value::List(parts) = value else { return None };
     let number = |i: usize| parts.get(i).and_then(Value::as_int).and_then(|n| u32::try_from(n).ok());
@@ -206,6 +209,7 @@ fn address(value: &Value) -> Option<SocketAddr> {
     let ip: IpAddr = match (number(0)?, Ipv4Addr::from(number(2)?.to_le_bytes())) {
         (INET, ip) if !ip.is_unspecified() => ip.into(),
         (INET, _) => Ipv4Addr::LOCALHOST.into(),
+        (_, ip) if !ip.is_unspecified() && ip != OF_IPV6 => ip.into(),
         _ => Ipv6Addr::LOCALHOST.into(),
     };
     Some(SocketAddr::new(ip, port))

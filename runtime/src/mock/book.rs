@@ -511,7 +511,13 @@ impl Book {
     /// Whether a call was not made, and should be.
     fn is_open(&self, index: usize) -> bool {
         let account = self.account(index);
-        !account.is_used && account.ruling.is_some_and(|ruling| !ruling.is_free())
+        let is_due = |ruling: Option<Ruling>| ruling.is_some_and(|ruling| !ruling.is_free());
+        // What a server says after a call that need not be made need not be said.
+        let follows = match self.outline(index).and_then(|outline| outline.cue) {
+            Some(CueOutline::After(id)) => self.position(id).map(|index| self.account(index).ruling),
+            _ => None,
+        };
+        !account.is_used && is_due(account.ruling) && follows.is_none_or(|ruling| ruling.is_none() || is_due(ruling))
     }
 }
 

@@ -86,6 +86,28 @@ fn a_push_binds_whoever_heard_it() {
     }
 }
 
+/// What a server says after a call that may be missing may be missing, too.
+#[test]
+fn a_push_is_as_free_as_the_call_before_it() {
+    for (reuse, expect) in [(Reuse::Latest, ""), (Reuse::Once, "missing redis-0001\nmissing redis-0002")] {
+        let mut maker = Maker::default();
+        let call = maker.redis("GET a", ":1\r\n");
+        let push = maker.mock(
+            Scope::Test,
+            Some(Cue::After(call.clone())),
+            exchange("redis", Direction::Out, 6379, "", "+news\r\n"),
+        );
+        let test = maker.test(Attribution::Window, &[&call, &push]);
+        let rules = move |view: &View<'_>| match view.request {
+            Some(_) => Mocking { reuse, ..Mocking::default() },
+            None => Mocking::default(),
+        };
+        let mut mock = mock_of(&maker, HandRules { mocking: Some(Box::new(rules)), ..HandRules::default() });
+        mock.begin(test);
+        assert_eq!(verdict(mock.end()), expect);
+    }
+}
+
 /// A long recording in which every request overlaps the next ones, and each makes one call more than it may: every search for another call
 /// fails, and none looks again at what one before it has seen.
 #[test]

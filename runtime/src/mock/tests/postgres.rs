@@ -180,6 +180,44 @@ fn what_was_run_can_be_prepared_and_what_was_never_run_cannot() {
     assert_eq!(verdict(mock.end()), "extra prepare SELECT 6");
 }
 
+/// A driver that prepares under numbered names and gives them up in SQL (PDO).
+#[test]
+fn a_statement_that_the_driver_named_is_given_up_under_any_name() {
+    let (maker, test) = recorded(Attribution::Window, &[("SELECT 5", "idle", number(5))]);
+    let mut mock = begun(&maker, test);
+    let run = [
+        packet("P", "stmt_8\0SELECT 5\0\0\0"),
+        packet("B", "\0stmt_8\0\0\0\0\0\0\0"),
+        packet("E", "\0\0\0\0\0"),
+        sync(),
+    ];
+    assert!(send(&mut mock, 1, &run.concat()).contains("SELECT 1"));
+    let said = send(&mut mock, 1, &query("DEALLOCATE stmt_8"));
+    assert_eq!(said, "C\\x00\\x00\\x00\\x0fDEALLOCATE\\x00Z\\x00\\x00\\x00\\x05I");
+    assert!(mock.end().is_clean());
+    // It is gone; and one that nobody prepared is a call as any other.
+    let said = send(&mut mock, 1, &query("DEALLOCATE stmt_8"));
+    assert!(said.contains("SFATAL"), "{said}");
+}
+
+/// A statement that is bound again without a question for its columns (JDBC).
+#[test]
+fn a_statement_keeps_its_columns() {
+    let (maker, test) =
+        recorded(Attribution::Window, &[("SELECT 5", "idle", number(5)), ("SELECT 5", "idle", number(6))]);
+    let mut mock = begun(&maker, test);
+    let bind =
+        [packet("B", "\0s\0\0\0\0\0\0\u{1}\0\u{1}"), packet("D", "P\0"), packet("E", "\0\0\0\0\0"), sync()].concat();
+    let first = [packet("P", "s\0SELECT 5\0\0\0"), bind].concat();
+    assert!(send(&mut mock, 1, &first).contains("\\x04\\x00\\x00\\x00\\x05C"));
+    let again = [packet("B", "\0s\0\0\0\0\0\0\u{1}\0\u{1}"), packet("E", "\0\0\0\0\0"), sync()].concat();
+    assert!(send(&mut mock, 1, &again).contains("\\x04\\x00\\x00\\x00\\x06C"));
+    // Whoever describes it alone is told what is known, and nothing is asked of the recording.
+    let describe = [packet("B", "\0s\0\0\0\0\0\0\u{1}\0\u{1}"), packet("D", "P\0"), sync()].concat();
+    assert!(send(&mut mock, 1, &describe).contains("T\\x00"));
+    assert!(mock.end().is_clean());
+}
+
 #[test]
 fn the_state_of_the_transaction_is_part_of_the_call() {
     let calls = [

@@ -87,6 +87,12 @@ pub(super) struct Portal {
 }
 
 impl Portal {
+    /// Takes note of its columns, which are those of its statement, however often that is bound again without a question for them.
+    pub(super) fn describe(&self, columns: Option<Vec<Described>>) {
+        let _ = self.statement.columns.set(columns.clone());
+        let _ = self.columns.set(columns);
+    }
+
     /// The columns, if somebody asked for them; within, none where there are no rows.
     pub(super) fn columns(&self) -> Option<Option<&[Described]>> {
         let known = self.columns.get().or_else(|| self.statement.columns.get());

@@ -194,6 +194,24 @@ fn pass_dollar(reader: &mut Reader<'_>) {
     reader.take(len);
 }
 
+/// The name of the statement that a text gives up: DEALLOCATE, of one and nothing else.
+pub(super) fn deallocated(sql: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(sql).ok()?.trim().trim_end_matches(';');
+    let mut words = text.split_ascii_whitespace();
+    let verb = words.next().filter(|verb| verb.eq_ignore_ascii_case("DEALLOCATE"));
+    let name = verb.and_then(|_| words.next())?;
+    let name = if name.eq_ignore_ascii_case("PREPARE") { words.next()? } else { name };
+    let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if words.next().is_some() || name.eq_ignore_ascii_case("ALL") {
+        return None;
+    }
+    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => (!quoted.contains('"')).then(|| quoted.as_bytes().to_vec()),
+        // A name without quotes is one in lower case.
+        None => is_plain(name).then(|| name.to_ascii_lowercase().into_bytes()),
+    }
+}
+
 /// Whether a text may change what later statements are answered. A function that writes within a SELECT is not seen.
 pub(super) fn writes(sql: &[u8]) -> bool {
     statements(sql).any(|statement| {
@@ -249,6 +267,24 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(writes(sql.as_bytes()), expect, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_statement_is_given_up_by_its_name() {
+        for (sql, expect) in [
+            ("DEALLOCATE pdo_stmt_00000001", Some("pdo_stmt_00000001")),
+            (" deallocate PREPARE S_1 ; ", Some("s_1")),
+            ("DEALLOCATE \"S_1\"", Some("S_1")),
+            ("DEALLOCATE ALL", None),
+            ("DEALLOCATE a; SELECT 1", None),
+            ("DEALLOCATE a;SELECT", None),
+            ("DEALLOCATE \"a\"\"b\"", None),
+            ("DEALLOCATE", None),
+            ("SELECT a", None),
+        ] {
+            let found = deallocated(sql.as_bytes());
+            assert_eq!(found.as_deref(), expect.map(str::as_bytes), "{sql}");
         }
     }
 

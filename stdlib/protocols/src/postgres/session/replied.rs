@@ -242,11 +242,11 @@ impl Session {
             | (Backend::BindComplete, Pending::Bind)
             | (Backend::CloseComplete, Pending::Close) => true,
             (Backend::RowDescription(columns), Pending::DescribePortal(portal)) => {
-                let _ = portal.columns.set(Some(described(columns)));
+                portal.describe(Some(described(columns)));
                 true
             }
             (Backend::NoData, Pending::DescribePortal(portal)) => {
-                let _ = portal.columns.set(None);
+                portal.describe(None);
                 true
             }
             _ => false,

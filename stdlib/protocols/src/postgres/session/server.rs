@@ -13,7 +13,7 @@ use reel_lang::value::Value;
 use super::super::SCHEMA;
 use super::super::fields;
 use super::super::slots::{request, response};
-use super::super::sql::{Status, statements};
+use super::super::sql::{Status, deallocated, statements};
 use super::super::text;
 use super::super::wire::Backend;
 use super::super::write::{self, Wanted};
@@ -85,7 +85,11 @@ impl Server for Playing {
                     self.heard = 0;
                     return Ok(Step::Idle);
                 }
-                Heard::Message(message) | Heard::Before(message) => return Ok(self.ask(message)),
+                Heard::Message(message) | Heard::Before(message) => {
+                    if !self.gives_up_statement() {
+                        return Ok(self.ask(message));
+                    }
+                }
                 Heard::Skip | Heard::Part | Heard::Leave => {
                     self.is_busy |= kind.is_some_and(|kind| b"PBDEC".contains(&kind));
                     self.must_describe |= matches!(kind, Some(b'S' | b'H'));
@@ -154,6 +158,21 @@ impl Playing {
         Step::Call { request: Box::new(request), kin }
     }
 
+    /// Answers a DEALLOCATE of a statement that the driver prepared by messages, as a Close would be: the name is the driver's, and says
+    /// nothing of what the program asked.
+    fn gives_up_statement(&mut self) -> bool {
+        let Some(Pending::Query(sql)) = self.session.pending.front() else { return false };
+        let is_alone = self.session.pending.len() == 1 && self.session.status != Status::Failed;
+        let Some(name) = deallocated(sql).filter(|_| is_alone) else { return false };
+        if self.session.statements.remove(name.as_slice()).is_none() {
+            return false;
+        }
+        self.session.pending.pop_front();
+        Backend::CommandComplete(b"DEALLOCATE").write(&mut self.out);
+        self.ready();
+        true
+    }
+
     /// Sends everything that needs no answer from outside, up to the first that does.
     fn acknowledge(&mut self) -> Option<Step> {
         loop {
@@ -196,7 +215,7 @@ impl Playing {
         }
         let columns = fields::read_columns(recorded.response.field(response::COLUMNS))?;
         write::description(columns.as_deref(), &portal.results, &mut self.out);
-        let _ = portal.columns.set(columns);
+        portal.describe(columns);
         Ok(())
     }
 
@@ -230,7 +249,7 @@ impl Playing {
                     }
                     let columns = fields::read_columns(response.field(response::COLUMNS))?;
                     write::description(columns.as_deref(), &portal.results, &mut self.out);
-                    let _ = portal.columns.set(columns);
+                    portal.describe(columns);
                 }
                 Pending::Parse => Backend::ParseComplete.write(&mut self.out),
                 Pending::Bind => Backend::BindComplete.write(&mut self.out),
