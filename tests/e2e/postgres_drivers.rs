@@ -1,5 +1,5 @@
 //! Drivers and ORMs as services use them, on PostgreSQL: each service of `tests/apps/pg-*` is recorded with a real server, under one
-//! client and, where a thread serves a request, under 32 at once, and replayed again and again with the server stopped.
+//! client and under 32 at once, and replayed again and again with the server stopped.
 //! Each migrates its schema at its start, commits transactions, and rolls one back.
 
 use std::path::{Path, PathBuf};
@@ -120,7 +120,7 @@ impl Recorded {
     }
 }
 
-/// Records a service under one client and under many at once, and replays that; the first less often, where it cannot differ.
+/// Records a service under one client and under many at once, and replays both.
 #[track_caller]
 fn check_both(service: &Service, replays: usize) {
     check(service, 1, REPLAYS);
@@ -177,6 +177,24 @@ fn go_with_lib_pq() {
 fn fastapi_with_asyncpg() {
     if can_run(&[&package("asyncpg"), &package("fastapi")]) {
         check_both(&Service::asyncpg(), REPLAYS);
+    }
+}
+
+#[test]
+fn rust_with_sqlx() {
+    let program = test_env().join("sqlx/debug/pg-sqlx");
+    if can_run(&[&program]) {
+        check_both(&Service::of(&[&program]), REPLAYS);
+    }
+}
+
+#[test]
+fn java_with_jdbc() {
+    let (driver, classes) = (Path::new("/usr/share/java/postgresql.jar"), test_env().join("jdbc"));
+    if can_run(&[Path::new("java"), driver, &classes.join("Orders.class")]) {
+        let class_path = [driver, &classes].map(|path| path.display().to_string()).join(":");
+        let words = ["java", "-XX:TieredStopAtLevel=1", "-cp", &class_path, "Orders"].map(Path::new);
+        check_both(&Service::of(&words), REPLAYS);
     }
 }
 
