@@ -101,15 +101,11 @@ impl Recorded {
     }
 
     pub fn replay(&self) -> Ran {
-        self.replay_with(&[])
-    }
-
-    fn replay_with(&self, env: &[(&str, &str)]) -> Ran {
         let mut command = reel(["replay"]);
         if let Some(rules) = &self.service.rules {
             command.arg("-r").arg(rules);
         }
-        Ran::of(self.with_service(command.arg(self.dir())).envs(env.iter().copied()))
+        Ran::of(self.with_service(command.arg(self.dir())))
     }
 
     fn with_service<'a>(&self, command: &'a mut Command) -> &'a mut Command {
@@ -154,13 +150,32 @@ fn node_with_pg() {
     if can_run(&[Path::new("node"), &test_env().join("node/node_modules/pg")]) {
         let service = Service::of(&[Path::new("node"), &app("pg-node/app.js")]);
         check(&service, 1, REPLAYS);
-        let recorded = Recorded::orders(&service, MANY_CLIENTS);
+        let mut recorded = Recorded::orders(&service, MANY_CLIENTS);
         recorded.passes(REPLAYS);
         // One order among many does otherwise; whose each `BEGIN` was is not certain, but that is found out.
-        for (bug, found) in
-            [("twice", "repeated call "), ("missing", "query SELECT id, name, price, tags"), ("commit", "query COMMIT")]
-        {
-            recorded.replay_with(&[("BUG", bug)]).exits(1).prints(found);
+        for (from, to, found) in [
+            (
+                "async function create(order) {",
+                "async function create(order) { if (order.name === \"tea-7\") await transaction(async () => {});",
+                "repeated call ",
+            ),
+            (
+                "return read(client,",
+                "if (order.name === \"tea-7\") return { id: rows[0].id, ...order, tags: [\"new\", \"hot\"] }; return read(client,",
+                "query SELECT id, name, price, tags",
+            ),
+            (
+                "await client.query(\"COMMIT\");",
+                "if (done.name !== \"tea-7\") await client.query(\"COMMIT\");",
+                "query COMMIT",
+            ),
+        ] {
+            let text = std::fs::read_to_string(app("pg-node/app.js")).unwrap();
+            assert!(text.contains(from), "{from}");
+            let changed = recorded.folder.path().join("changed.js");
+            std::fs::write(&changed, text.replacen(from, to, 1)).unwrap();
+            recorded.service = Service::of(&[Path::new("node"), &changed]);
+            recorded.replay().exits(1).prints(found);
         }
     }
 }
