@@ -9,6 +9,7 @@
 //! | [`lower`] | typed program to IR, for the kernel and for user space |
 //! | [`ir`] | the one intermediate representation, its text form and its verifier |
 //! | [`bpf`], [`jit`] | IR to an eBPF object, IR to machine code |
+//! | `listing` | either beside the script that it was made of |
 //! | `eval` | the reference: IR, interpreted; only with the feature `reference`, which tests and benchmarks alone enable |
 //! | [`native`], [`aggregate`] | what operations on values and aggregations mean, on every side |
 
@@ -19,6 +20,7 @@ pub mod builtins;
 pub mod eval;
 pub mod ir;
 pub mod jit;
+mod listing;
 pub mod lower;
 pub mod native;
 pub mod plan;

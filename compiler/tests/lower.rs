@@ -1,7 +1,7 @@
 //! Data files through the checker, the lowering, the verifier of the IR and the eBPF back end.
 //!
-//! `tests/lower/NAME.rr` is lowered to the IR in `NAME.expect`; `tests/plan/NAME.rr` is planned. `BLESS=1` rewrites the
-//! expectations. A text expectation without a script fails.
+//! `tests/lower/NAME.rr` is lowered to the IR in `NAME.expect`; `tests/plan/NAME.rr` is planned; `tests/listing/NAME.rr` is listed beside
+//! its code, of machine code only the lines of the script, since the rest is this processor's. `BLESS=1` rewrites the expectations. A text expectation without a script fails.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod world;
@@ -9,7 +9,7 @@ mod world;
 use std::path::{Path, PathBuf};
 
 use reel_compiler::ir::verify::verify;
-use reel_compiler::jit::Native;
+use reel_compiler::jit::{self, Native};
 use reel_compiler::lower::{self, Options};
 use reel_compiler::{bpf, plan};
 use reel_lang::check;
@@ -97,6 +97,26 @@ fn planned(name: &str, text: &str) -> String {
     }
 }
 
+/// A script beside the code that is made of it.
+fn listed(name: &str, text: &str) -> String {
+    let (program, sources) = checked(name, text);
+    let kernel = lower::kernel(&program, &World::default(), &Options::default()).unwrap();
+    let programs = kernel.programs.iter().enumerate().map(|(index, program)| bpf::Program {
+        function: program.function as usize,
+        section: "raw_tp".into(),
+        name: format!("p{index}"),
+    });
+    let object = bpf::compile(&kernel.module, &programs.collect::<Vec<_>>(), &bpf::Options::default()).unwrap();
+    let native = lower::native(&program).unwrap();
+    let list = |stage| jit::list(&native.module, stage, Some(&sources)).unwrap();
+    let asm = list(jit::Stage::Asm);
+    let (places, code): (Vec<&str>, Vec<&str>) = asm.lines().partition(|line| line.starts_with(';'));
+    // The prologue and the jump to the entry are nobody's, all else is some line's.
+    assert!(code.len() > 2 * places.len(), "{asm}");
+    let places: String = places.iter().map(|line| format!("{line}\n")).collect();
+    format!("bpf:\n{}\nclif:\n{}\nasm:\n{places}", bpf::disassemble(&object, Some(&sources)), list(jit::Stage::Clif))
+}
+
 /// Runs every script of a folder against its expectation.
 fn folder(folder: &str, run: impl Fn(&str, &str) -> String) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests").join(folder);
@@ -131,4 +151,9 @@ fn scripts_lower_to_what_is_expected() {
 #[test]
 fn scripts_are_planned_as_expected() {
     folder("plan", planned);
+}
+
+#[test]
+fn code_is_listed_beside_its_script() {
+    folder("listing", listed);
 }

@@ -8,6 +8,7 @@
 //! data:  kind=1 u32, direction u32, time u64, cookie u64, tgid u32, tid u32, seq u32, total u32, kept u32, flags u32, bytes
 //! state: kind=2 u32, old u32, time u64, cookie u64, tgid u32, tid u32, write_seq u32, copied_seq u32, new u32, family u32,
 //!        local [u8; 16], remote [u8; 16], local_port u32, remote_port u32, received u64, sent u64
+//! left out: kind=4, else as a state: a connection that nobody wants was opened, or has closed
 //! datagram: kind=3 u32, direction u32, time u64, socket u64, tgid u32, tid u32, offset u32, total u32, kept u32, family u32,
 //!        local [u8; 16], remote [u8; 16], local_port u32, remote_port u32, peer sockaddr [u8; 32], bytes
 //! ```
@@ -133,6 +134,8 @@ pub struct Datagram<'a> {
 pub enum Event<'a> {
     Data(Data<'a>),
     State(StateChange),
+    /// The program left a connection's bytes out, by its filter: that it is open, and that it has closed.
+    LeftOut(StateChange),
     Datagram(Datagram<'a>),
 }
 
@@ -152,6 +155,7 @@ pub const STATE_LEN: usize = 104;
 pub const MAX_PART_LEN: usize = 16_384;
 /// The length of a datagram record's head; the bytes follow.
 pub const DATAGRAM_HEAD_LEN: usize = 120;
+const BAD_STATE: &str = "a state record is cut short or names no state";
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 
@@ -164,9 +168,10 @@ impl<'a> Event<'a> {
         let bad = |reason| BadRecord { len: record.len(), reason };
         match u32_at(record, 0) {
             Some(1) => data(record).ok_or_else(|| bad("a data record is cut short")),
-            Some(2) => state(record).ok_or_else(|| bad("a state record is cut short or names no state")),
+            Some(2) => state(record).map(Event::State).ok_or_else(|| bad(BAD_STATE)),
+            Some(4) => state(record).map(Event::LeftOut).ok_or_else(|| bad(BAD_STATE)),
             Some(3) => datagram(record).ok_or_else(|| bad("a datagram's record is cut short")),
-            _ => Err(bad("its kind is neither data, state nor datagram")),
+            _ => Err(bad("its kind is neither data, state, datagram nor left out")),
         }
     }
 
@@ -174,7 +179,7 @@ impl<'a> Event<'a> {
     pub fn task(&self) -> Task {
         match self {
             Event::Data(data) => data.task,
-            Event::State(change) => change.task,
+            Event::State(change) | Event::LeftOut(change) => change.task,
             Event::Datagram(datagram) => datagram.task,
         }
     }
@@ -194,9 +199,9 @@ fn data(record: &[u8]) -> Option<Event<'_>> {
     }))
 }
 
-fn state(record: &[u8]) -> Option<Event<'_>> {
+fn state(record: &[u8]) -> Option<StateChange> {
     let family = u32_at(record, 44)?;
-    Some(Event::State(StateChange {
+    Some(StateChange {
         old: TcpState::from_kernel(u32_at(record, 4)?)?,
         time_ns: u64_at(record, 8)?,
         cookie: Cookie(u64_at(record, 16)?),
@@ -208,7 +213,7 @@ fn state(record: &[u8]) -> Option<Event<'_>> {
         remote: address(record, family, 64, 84)?,
         received_bytes: u64_at(record, 88)?,
         sent_bytes: u64_at(record, 96)?,
-    }))
+    })
 }
 
 fn datagram(record: &[u8]) -> Option<Event<'_>> {
@@ -291,6 +296,8 @@ mod tests {
         assert_eq!(change.local.to_string(), "127.0.0.1:8080");
         assert_eq!(change.remote.to_string(), "[::1]:40000");
         assert_eq!((change.old, change.new), (TcpState::SynRecv, TcpState::Established));
+        record[0] = 4;
+        assert_eq!(Event::parse(&record).unwrap(), Event::LeftOut(change));
     }
 
     /// A datagram of three bytes from a socket, connected to a port or not, and what the call says of the peer.

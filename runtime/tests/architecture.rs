@@ -20,14 +20,19 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// The crates that one of ours alone may depend on, by the beginning of their names. Tests of another are named beside it.
-const OWNED: &[(&str, &str, &[&str])] =
-    &[("aya", "reel-probes", &["reel-compiler"]), ("cranelift", "reel-compiler", &[]), ("pest", "reel-lang", &[])];
+const OWNED: &[(&str, &str, &[&str])] = &[
+    ("aya", "reel-probes", &["reel-compiler"]),
+    ("cranelift", "reel-compiler", &[]),
+    ("iced", "reel-compiler", &[]),
+    ("pest", "reel-lang", &[]),
+];
 
 /// What the sources may name only within a folder. Where tests of another crate may, too, it is named beside it.
 const NAMED: &[(&str, &str, Option<&str>)] = &[
     ("aya::", "probes/", None),
     ("aya_obj::", "probes/", Some("compiler/tests/")),
     ("cranelift_", "compiler/", None),
+    ("iced_x86::", "compiler/", None),
     ("pest::", "lang/src/parse/", None),
     ("pest_derive::", "lang/src/parse/", None),
 ];

@@ -16,8 +16,8 @@ use reel_compiler::bpf;
 use reel_probes::doctor::{Capability, Rung};
 use reel_probes::load::Loaded;
 
-const RULES: &str = "capture:http:in /port == 8080/ { }\ncapture:redis:in { skip; }\ncapture:dns { skip; }\ncapture:postgres { skip; }\ncapture:tcp:in { skip; }\n\
-                     capture:http:out /addr != \"10.0.0.1\"/ { }\ncapture:redis:out { skip; }\ncapture:tcp:out { skip; }\n";
+const RULES: &str = "capture:http:out /port == 8080 && addr != \"10.0.0.1\"/ { }\ncapture:redis:out { skip; }\ncapture:dns { skip; }\n\
+                     capture:postgres { skip; }\ncapture:tcp:out { skip; }\n";
 /// The ring of a recording is 8 MiB by default, and its reader is woken at a quarter of it.
 const WAKE_AT_BYTES: &str = "2097152";
 
@@ -92,7 +92,7 @@ fn check(way: &[&str], programs: usize) {
     let printed = reel(&[&["plan", "--capture", "rules.rr"], way].concat()).output().unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let printed = String::from_utf8(printed.stdout).unwrap();
-    assert!(printed.contains("(!outgoing && ($local_port == 8080))"), "the rules are not in it:\n{printed}");
+    assert!(printed.contains("(outgoing && (($remote_port == 8080) && "), "the rules are not in it:\n{printed}");
 
     let record = ["record", "-r", "rules.rr", "-o", "recording"];
     let app = ["--", "/bin/sh", "-c", "echo $$; exec sleep 1000"];
@@ -106,6 +106,6 @@ fn check(way: &[&str], programs: usize) {
     assert_eq!(attached.len(), programs, "a recording attaches other programs: {attached:?}");
     assert_eq!(tags_of(&printed, cgroup_id), attached);
 
-    let other = printed.replace("$local_port == 8080", "$local_port == 8081");
+    let other = printed.replace("$remote_port == 8080", "$remote_port == 8081");
     assert_ne!(tags_of(&other, cgroup_id), attached, "another filter is another program");
 }

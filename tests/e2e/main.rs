@@ -25,6 +25,7 @@ mod passthrough;
 mod pipes;
 mod postgres;
 mod postgres_drivers;
+mod pushdown;
 mod recordings;
 mod report;
 mod retries;

@@ -27,7 +27,7 @@ pub struct Tcpdump {
 }
 
 impl Tcpdump {
-    fn start(path: PathBuf, ports: &[u16]) -> Tcpdump {
+    pub fn start(path: PathBuf, ports: &[u16]) -> Tcpdump {
         let ports: Vec<String> = ports.iter().map(|port| format!("tcp port {port}")).collect();
         Tcpdump::of(path, &ports.join(" or "))
     }
@@ -203,7 +203,7 @@ fn service(before: &str, port: u16, dependency: SocketAddr) -> Running {
 }
 
 /// Starts reel, and waits until it listens.
-fn listening(args: &[&str]) -> Running {
+pub fn listening(args: &[&str]) -> Running {
     let mut run = Running::start(reel(args).stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap();
     let mut line = Vec::new();
     let out = run.0.stdout.as_mut().unwrap();
@@ -217,7 +217,7 @@ fn listening(args: &[&str]) -> Running {
 }
 
 /// Takes what a run prints until it ends by itself.
-fn wait_end(mut run: Running) -> Ran {
+pub fn wait_end(mut run: Running) -> Ran {
     let (mut out, mut err) = (String::new(), String::new());
     run.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     run.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();

@@ -3,42 +3,35 @@
 //! The notation is the verifier's own, so that its log and this listing can be read side by side. Maps, kernel functions
 //! and structs are shown by name.
 
-use std::fmt::Write;
-
-use reel_lang::span::{SourceMap, Span};
+use reel_lang::span::SourceMap;
 
 use super::insn::{CALL, CALL_KFUNC, EXIT, Insn, JUMP, JUMP_FAR, LD_IMM64};
 use super::{FixupKind, Object};
+use crate::listing::Listing;
 
 /// Lists all programs of an object. With sources, a line of the script comes before the instructions made from it.
 pub fn disassemble(object: &Object, sources: Option<&SourceMap>) -> String {
-    let mut out = String::new();
+    let mut out = Listing::new(sources);
     for map in &object.maps {
         let (key, value, entries) = (map.key_len_bytes, map.value_len_bytes, map.max_entries);
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "map {} {:?} key {key} value {value} entries {entries}", map.name, map.kind);
+        out.line(format_args!("map {} {:?} key {key} value {value} entries {entries}", map.name, map.kind));
     }
     for index in 0..object.programs.len() {
-        program(&mut out, object, index, sources);
+        program(&mut out, object, index);
     }
-    out
+    out.finish()
 }
 
-fn program(out: &mut String, object: &Object, index: usize, sources: Option<&SourceMap>) {
+fn program(out: &mut Listing<'_>, object: &Object, index: usize) {
     let code = &object.programs[index];
-    let _ = writeln!(out, "program {} section {}", code.name, code.section);
-    let mut shown: Option<Span> = None;
+    out.line(format_args!("program {} section {}", code.name, code.section));
+    out.begin();
     let mut slot = 0;
     while let Some(&insn) = code.insns.get(slot) {
-        let span = code.spans.get(slot).copied().unwrap_or_default();
-        if let Some(sources) = sources.filter(|_| shown != Some(span)) {
-            let text = sources.text(span).lines().next().unwrap_or_default();
-            let _ = writeln!(out, "; {} {text}", sources.place(span));
-        }
-        shown = Some(span);
+        out.place(code.spans.get(slot).copied().unwrap_or_default());
         let next = code.insns.get(slot + 1).copied();
         let name = name_of(object, index, slot as u32);
-        let _ = writeln!(out, "{slot:>5}  {}", text(insn, next, slot, name));
+        out.line(format_args!("{slot:>5}  {}", text(insn, next, slot, name)));
         slot += if insn.code == LD_IMM64 { 2 } else { 1 };
     }
 }

@@ -9,6 +9,7 @@
 //! lives as long as the [`Native`] that it is called through.
 #![allow(unsafe_code)]
 
+mod listing;
 mod memory;
 pub mod record;
 mod runtime;
@@ -20,16 +21,19 @@ mod values;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use cranelift_codegen::Context as CodeContext;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module as _, ModuleError};
 use reel_lang::schema::Slot;
+use reel_lang::span::Span;
 
 use crate::ir::verify::{VerifyError, verify};
 use crate::ir::{Inst, Module};
 use crate::native::pattern::PatternError;
 use crate::native::{Host, Prepared};
+pub use listing::{Stage, list};
 pub use record::Record;
 use runtime::{Context, Shared, Tables};
 
@@ -73,20 +77,10 @@ fn padded(entry: Entry, context: &mut Context<'_>, record: &Record<'_>, slots: u
     entry(&raw mut *context, padded.as_ptr())
 }
 
-/// The two texts of a compiled function, for `reel debug clif` and `reel debug asm`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
-    pub name: String,
-    /// Cranelift's IR, before optimization.
-    pub clif: String,
-    pub asm: String,
-}
-
 /// A compiled module.
 pub struct Native {
     shared: Shared,
     entries: Vec<Function>,
-    listings: Vec<Listing>,
     /// Owns the memory of the code, which is freed on drop; never locked before that, but it makes this type `Sync`.
     code: Mutex<Option<JITModule>>,
 }
@@ -128,11 +122,6 @@ impl Native {
         };
         context.finish();
         result
-    }
-
-    /// The listings of all functions, in order.
-    pub fn listings(&self) -> &[Listing] {
-        &self.listings
     }
 }
 
@@ -180,21 +169,33 @@ impl<'m> Compiler<'m> {
         Ok(Compiler { module, prepared, tables: Tables::default(), code, data, helpers })
     }
 
+    /// Makes Cranelift's IR of a function; source locations in it are indices of the spans.
+    fn translate(
+        &mut self,
+        function: &crate::ir::Function,
+        builders: &mut FunctionBuilderContext,
+    ) -> Result<(CodeContext, Vec<Span>), JitError> {
+        let mut context = self.code.make_context();
+        let spans = translate::function(self, function, &mut context.func, builders)?;
+        Ok((context, spans))
+    }
+
+    /// Makes machine code of it.
+    fn define(&mut self, index: usize, mut context: CodeContext) -> Result<(FuncId, CodeContext), JitError> {
+        let signature = translate::signature(&self.code, 2);
+        let id = self.code.declare_function(&format!("function{index}"), Linkage::Local, &signature)?;
+        // Only there a listing is made of it.
+        context.set_disasm(cfg!(not(target_arch = "x86_64")));
+        self.code.define_function(id, &mut context)?;
+        Ok((id, context))
+    }
+
     fn compile(mut self) -> Result<Native, JitError> {
         let mut ids = Vec::new();
-        let mut listings = Vec::new();
         let mut builders = FunctionBuilderContext::new();
-        let signature = translate::signature(&self.code, 2);
         for (index, function) in self.module.functions.iter().enumerate() {
-            let name = format!("function{index}");
-            let id = self.code.declare_function(&name, Linkage::Local, &signature)?;
-            let mut context = self.code.make_context();
-            context.set_disasm(true);
-            translate::function(&mut self, function, &mut context.func, &mut builders)?;
-            let clif = context.func.display().to_string();
-            self.code.define_function(id, &mut context)?;
-            let asm = context.compiled_code().and_then(|code| code.vcode.clone()).unwrap_or_default();
-            listings.push(Listing { name: function.name.clone(), clif, asm });
+            let (context, _) = self.translate(function, &mut builders)?;
+            let (id, _) = self.define(index, context)?;
             ids.push(id);
         }
         self.code.finalize_definitions()?;
@@ -217,7 +218,6 @@ impl<'m> Compiler<'m> {
         Ok(Native {
             shared: Shared { module: self.module.clone(), prepared: self.prepared, tables: self.tables },
             entries,
-            listings,
             code: Mutex::new(Some(self.code)),
         })
     }

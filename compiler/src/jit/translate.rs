@@ -5,12 +5,13 @@
 //! with a fast and a slow path adds some.
 
 use cranelift_codegen::ir::{
-    AbiParam, Block as ClifBlock, Function as ClifFunction, InstBuilder, MemFlagsData, Signature, StackSlot,
+    AbiParam, Block as ClifBlock, Function as ClifFunction, InstBuilder, MemFlagsData, Signature, SourceLoc, StackSlot,
     StackSlotData, StackSlotKind, Type, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use cranelift_jit::JITModule;
 use cranelift_module::Module as _;
+use reel_lang::span::Span;
 use reel_lang::ty::IntTy;
 
 use super::{Compiler, JitError, MAX_BUFS_LEN_BYTES};
@@ -24,13 +25,13 @@ pub(super) fn signature(code: &JITModule, params: usize) -> Signature {
     signature
 }
 
-/// Translates a verified function.
+/// Translates a verified function; source locations are indices of the spans that it gives.
 pub(super) fn function(
     compiler: &mut Compiler<'_>,
     function: &Function,
     to: &mut ClifFunction,
     builders: &mut FunctionBuilderContext,
-) -> Result<(), JitError> {
+) -> Result<Vec<Span>, JitError> {
     let len_bytes = function.bufs.iter().fold(0u32, |sum, buf| sum.saturating_add(buf.len_bytes));
     if len_bytes > MAX_BUFS_LEN_BYTES {
         return Err(JitError::TooLarge(function.name.clone()));
@@ -60,11 +61,13 @@ pub(super) fn function(
         homes,
         context,
         record,
+        spans: Vec::new(),
     };
     translator.body()?;
     translator.builder.seal_all_blocks();
-    translator.builder.finalize(config);
-    Ok(())
+    let Translator { builder, spans, .. } = translator;
+    builder.finalize(config);
+    Ok(spans)
 }
 
 /// The most arguments of a host operation in a function.
@@ -112,6 +115,7 @@ pub(super) struct Translator<'t, 'm> {
     pub out: StackSlot,
     pub context: Value,
     pub record: Value,
+    spans: Vec<Span>,
 }
 
 impl Translator<'_, '_> {
@@ -127,12 +131,21 @@ impl Translator<'_, '_> {
         for (index, block) in self.function.blocks.iter().enumerate() {
             let here = self.block(Block(index as u32));
             self.builder.switch_to_block(here);
-            for (inst, _) in &block.insts {
+            for (inst, span) in &block.insts {
+                self.place(*span);
                 self.instruction(inst)?;
             }
             self.terminator(&block.terminator);
         }
         Ok(())
+    }
+
+    /// What is made from now on is made of this part of the script; a block's end belongs to its last instruction.
+    fn place(&mut self, span: Span) {
+        if self.spans.last() != Some(&span) {
+            self.builder.set_srcloc(SourceLoc::new(self.spans.len() as u32));
+            self.spans.push(span);
+        }
     }
 
     fn instruction(&mut self, inst: &Inst) -> Result<(), JitError> {

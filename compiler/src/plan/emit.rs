@@ -1,6 +1,6 @@
 //! A filter as text of the capture program: the macros `filtered()` and `wanted(...)`, which stand before it.
 //!
-//! What the rules add to the program is in the language too, so that what `reel plan --capture` prints is all that runs. The ends
+//! What a script or rules add to the program is in the language too, so that what `reel plan --capture` prints is all that runs. The ends
 //! of a connection are the program's variables: a family, ports, and four words of each address in network order; an IPv4
 //! address is in the first word, or mapped into IPv6.
 
@@ -18,8 +18,8 @@ const LOCAL: End = End { port: "$local_port", word: 'l' };
 const REMOTE: End = End { port: "$remote_port", word: 'r' };
 
 impl Filters {
-    /// Writes the macros that the capture program calls: whether the rules exclude any connection at all, and whether they want
-    /// one, by who opened it and its ends.
+    /// Writes the macros that the capture program calls: whether any connection is excluded at all, and whether one is
+    /// wanted, by who opened it and its ends.
     pub fn macros(&self) -> String {
         let incoming = text(&self.incoming, &LOCAL, &REMOTE);
         let outgoing = text(&self.outgoing, &REMOTE, &LOCAL);
@@ -29,7 +29,7 @@ impl Filters {
             filter => format!("connections with {filter}"),
         };
         format!(
-            "// What the rules want, of connections to the app: {}; of its own to others: {}.\n\
+            "// What is wanted, of connections to the app: {}; of its own to others: {}.\n\
              macro filtered() {{ {} }}\n\
              macro wanted(outgoing, $family, $local_port, $l0, $l1, $l2, $l3, $remote_port, $r0, $r1, $r2, $r3) {{\n    \
              (outgoing && {outgoing}) || (!outgoing && {incoming})\n}}\n",

@@ -1,18 +1,17 @@
-//! The connection-level filter: which connections no capture rule can want.
+//! The connection-level filter: a predicate over what is known of a connection when it opens.
 //!
-//! A pair of protocol and direction without a clause is recorded whole; one with clauses records the messages for which one
-//! holds and none says `skip`. The protocol of a connection shows only in its first bytes, so before them a connection is
-//! wanted if any protocol might want it. What is not a connection's fact counts as unknown: a filter is true wherever the
-//! rules could be, and false only where they cannot.
+//! [`super::derive`] makes one of a program: true wherever a clause could want something of a connection, false only where none can.
+//! The kernel asks it once for each connection ([`super::emit`] writes it in the language); of connections that were open before, reel
+//! asks it itself ([`Filters::may_want`]). Both must say the same, which a test holds.
 
+use std::cmp::Ordering;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use reel_lang::hir::{self, Action, BinaryOp, Expr, ExprKind, Header, Rule, Stage, StmtKind, UnaryOp};
 use reel_lang::schema::{Direction, FieldId, conn};
 
 use crate::ir::CompareOp;
-use crate::lower::compare_op;
+use crate::native;
 
 /// The filters of a program.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +30,20 @@ impl Filters {
     /// Whether every connection is wanted.
     pub fn keep_all(&self) -> bool {
         self.incoming == Filter::ALL && self.outgoing == Filter::ALL
+    }
+
+    /// What is wanted of connections of a direction.
+    pub fn of(&self, direction: Direction) -> &Filter {
+        match direction {
+            Direction::In => &self.incoming,
+            Direction::Out => &self.outgoing,
+        }
+    }
+
+    /// Whether a connection with these ends could be wanted, whichever of them serves: who opened it is not known for certain of one
+    /// that was open before.
+    pub fn may_want(&self, local: SocketAddr, remote: SocketAddr) -> bool {
+        self.incoming.holds(local, remote) || self.outgoing.holds(remote, local)
     }
 }
 
@@ -78,7 +91,7 @@ impl Fact {
         }
     }
 
-    fn of(field: FieldId) -> Option<Fact> {
+    pub(super) fn of(field: FieldId) -> Option<Fact> {
         match field {
             conn::ADDR => Some(Fact::Addr),
             conn::PORT => Some(Fact::Port),
@@ -89,149 +102,31 @@ impl Fact {
     }
 }
 
-/// The filter of one direction.
-pub(super) fn direction(program: &hir::Program, protocols: &[String], direction: Direction) -> Filter {
-    any(protocols.iter().map(|protocol| protocol_filter(program, protocol, direction)).collect())
-}
-
-/// What one protocol wants of connections of a direction.
-fn protocol_filter(program: &hir::Program, protocol: &str, direction: Direction) -> Filter {
-    let mut selects = Vec::new();
-    let mut skips = Vec::new();
-    for clause in &program.clauses {
-        let Header::Rule(rule) = &clause.header else {
-            continue;
-        };
-        if !speaks_of(rule, protocol, direction) {
-            continue;
-        }
-        let holds = |upper| match &clause.predicate {
-            Some(predicate) => approximate(predicate, direction, upper),
-            None => Filter::Const(true),
-        };
-        match role(clause) {
-            Role::Selects => selects.push(holds(true)),
-            Role::Skips => skips.push(not(holds(false))),
-            Role::Annotates => {}
-        }
-    }
-    if selects.is_empty() {
-        selects.push(Filter::ALL);
-    }
-    skips.push(any(selects));
-    all(skips)
-}
-
-fn speaks_of(rule: &Rule, protocol: &str, direction: Direction) -> bool {
-    rule.stage == Stage::Capture && rule.protocol == protocol && rule.direction.is_none_or(|d| d == direction)
-}
-
-/// What a capture clause does to the choice of messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Selects,
-    Skips,
-    /// Nothing but redact, tag or limit, or a `skip` under a condition of its own.
-    Annotates,
-}
-
-fn role(clause: &hir::Clause) -> Role {
-    let top = |wanted: fn(&Action) -> bool| {
-        clause.body.iter().any(|stmt| matches!(&stmt.kind, StmtKind::Action(action) if wanted(action)))
-    };
-    if top(|action| matches!(action, Action::Skip)) {
-        return Role::Skips;
-    }
-    let annotates = |action: &Action| matches!(action, Action::Redact(_) | Action::Tag(_) | Action::Limit(_));
-    let only = clause.body.iter().all(|stmt| match &stmt.kind {
-        StmtKind::Action(action) => annotates(action),
-        StmtKind::If { .. } => true,
-        _ => false,
-    });
-    if only && !clause.body.is_empty() { Role::Annotates } else { Role::Selects }
-}
-
-/// Whether a filter says all that an expression says.
-pub(super) fn is_exact(expr: &Expr) -> bool {
-    [Direction::In, Direction::Out].iter().all(|direction| {
-        let upper = approximate(expr, *direction, true);
-        upper == approximate(expr, *direction, false)
-    })
-}
-
-/// A filter that is true wherever an expression could be (`upper`), or only where it certainly is.
-fn approximate(expr: &Expr, direction: Direction, upper: bool) -> Filter {
-    match &expr.kind {
-        ExprKind::Bool(truth) => Filter::Const(*truth),
-        ExprKind::Cast(inner) => approximate(inner, direction, upper),
-        ExprKind::Unary { op: UnaryOp::Not, value } => not(approximate(value, direction, !upper)),
-        ExprKind::Binary { op: BinaryOp::And, left, right } => {
-            all(vec![approximate(left, direction, upper), approximate(right, direction, upper)])
-        }
-        ExprKind::Binary { op: BinaryOp::Or, left, right } => {
-            any(vec![approximate(left, direction, upper), approximate(right, direction, upper)])
-        }
-        ExprKind::Binary { op, left, right } => {
-            let test = compare_op(*op).and_then(|op| test(op, left, right, direction));
-            test.unwrap_or(Filter::Const(upper))
-        }
-        _ => Filter::Const(upper),
-    }
-}
-
-/// A comparison of a fact with a constant.
-fn test(op: CompareOp, left: &Expr, right: &Expr, direction: Direction) -> Option<Filter> {
-    let (left, right) = (bare(left), bare(right));
-    let (field, constant, op) = match (&left.kind, &right.kind) {
-        (ExprKind::Field(field), _) => (*field, right, op),
-        (_, ExprKind::Field(field)) => (*field, left, mirrored(op)),
-        _ => return None,
-    };
-    let equality = |holds: Filter| match op {
-        CompareOp::Eq => Some(holds),
-        CompareOp::Ne => Some(not(holds)),
-        _ => None,
-    };
-    match &constant.kind {
-        ExprKind::Str(text) if field == conn::DIRECTION => {
-            equality(Filter::Const(text.as_slice() == direction.name().as_bytes()))
-        }
-        ExprKind::Str(text) => {
-            let is: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
-            let fact = Fact::of(field).filter(|fact| matches!(fact, Fact::Addr | Fact::PeerAddr))?;
-            equality(Filter::Address { fact, is })
-        }
-        ExprKind::Int(number) => {
-            let fact = Fact::of(field).filter(|fact| matches!(fact, Fact::Port | Fact::PeerPort))?;
-            Some(Filter::Port { fact, op, number: *number })
-        }
-        _ => None,
-    }
-}
-
-fn bare(expr: &Expr) -> &Expr {
-    match &expr.kind {
-        ExprKind::Cast(inner) => bare(inner),
-        _ => expr,
-    }
-}
-
-fn mirrored(op: CompareOp) -> CompareOp {
-    match op {
-        CompareOp::Lt => CompareOp::Gt,
-        CompareOp::Le => CompareOp::Ge,
-        CompareOp::Gt => CompareOp::Lt,
-        CompareOp::Ge => CompareOp::Le,
-        same => same,
-    }
-}
-
 impl Filter {
     /// Lets everything pass.
     pub const ALL: Filter = Filter::Const(true);
+
+    /// Whether it is true of a connection with these ends. An IPv4 address is never written as an IPv6 one.
+    pub fn holds(&self, server: SocketAddr, client: SocketAddr) -> bool {
+        let end = |fact: Fact| match fact {
+            Fact::Addr | Fact::Port => server,
+            Fact::PeerAddr | Fact::PeerPort => client,
+        };
+        match self {
+            Filter::Const(truth) => *truth,
+            Filter::All(parts) => parts.iter().all(|part| part.holds(server, client)),
+            Filter::Any(parts) => parts.iter().any(|part| part.holds(server, client)),
+            Filter::Not(part) => !part.holds(server, client),
+            Filter::Port { fact, op, number } => {
+                let order: Ordering = i64::from(end(*fact).port()).cmp(number);
+                native::equal::holds(*op, order)
+            }
+            Filter::Address { fact, is } => end(*fact).ip() == *is,
+        }
+    }
 }
 
-fn not(filter: Filter) -> Filter {
+pub(super) fn not(filter: Filter) -> Filter {
     match filter {
         Filter::Const(truth) => Filter::Const(!truth),
         Filter::Not(inner) => *inner,
@@ -239,11 +134,11 @@ fn not(filter: Filter) -> Filter {
     }
 }
 
-fn all(parts: Vec<Filter>) -> Filter {
+pub(super) fn all(parts: Vec<Filter>) -> Filter {
     join(parts, false, Filter::All)
 }
 
-fn any(parts: Vec<Filter>) -> Filter {
+pub(super) fn any(parts: Vec<Filter>) -> Filter {
     join(parts, true, Filter::Any)
 }
 

@@ -1,10 +1,13 @@
-//! What each conjunct of a capture rule's predicate is a fact about.
+//! What each conjunct of a predicate on messages is a fact about.
+//!
+//! LANGUAGE has a third word, *hint*: a fact about one message that goes down and drops nothing. No conjunct gets it, since a hint would
+//! save neither a copy nor a wakeup (ARCHITECTURE.md, Decisions); such a conjunct is *native*, and says why.
 
 use reel_lang::hir::{BinaryOp, Expr, ExprKind};
 use reel_lang::schema::conn;
 use reel_lang::span::Span;
 
-use super::filter;
+use super::derive;
 use crate::lower::walk;
 
 /// Who can decide a conjunct.
@@ -49,11 +52,11 @@ pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// Labels a conjunct of a capture rule.
+/// Labels a conjunct of a message probe or capture rule.
 pub(super) fn label(expr: &Expr) -> Conjunct {
     let conjunct = |label, why: &str| Conjunct { label, why: why.to_owned(), span: expr.span };
-    if filter::is_exact(expr) {
-        return conjunct(Label::Connection, "holds for a whole connection, so the kernel drops what it excludes");
+    if derive::is_exact(expr) {
+        return conjunct(Label::Connection, "holds for a whole connection, so the kernel may drop by it");
     }
     match worst(expr) {
         Reason::Owner => conjunct(

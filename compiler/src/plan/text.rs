@@ -2,13 +2,12 @@
 
 use std::fmt::Write;
 
-use reel_lang::hir::Header;
-use reel_lang::hir::{self};
+use reel_lang::hir::{self, Header};
 use reel_lang::span::SourceMap;
 
-use super::{Filter, Plan};
+use super::{Filter, Handover, Plan};
 
-/// Writes a plan: each clause with its side, each conjunct with its label and why, the maps, and what the kernel drops.
+/// Writes a plan: each clause with its side, each conjunct with its label and why, the maps, and what the kernel hands over.
 pub fn text(plan: &Plan, program: &hir::Program, sources: &SourceMap) -> String {
     let mut out = String::new();
     for (clause, planned) in program.clauses.iter().zip(&plan.clauses) {
@@ -27,19 +26,14 @@ pub fn text(plan: &Plan, program: &hir::Program, sources: &SourceMap) -> String 
     for map in &plan.maps {
         let _ = writeln!(out, "map {}: {}", map.name, map.side.name());
     }
-    if program
-        .clauses
-        .iter()
-        .any(|clause| matches!(&clause.header, Header::Rule(rule) if rule.stage == hir::Stage::Capture))
-    {
-        for (word, filter) in [("in", &plan.filters.incoming), ("out", &plan.filters.outgoing)] {
-            let says = match filter {
-                Filter::Const(true) => "every connection, since some protocol has no rule that excludes one".to_owned(),
-                Filter::Const(false) => "no connection".to_owned(),
-                filter => format!("connections with {filter}"),
-            };
-            let _ = writeln!(out, "capture {word}: the kernel hands over {says}");
-        }
+    for Handover { whom, direction, filter, why } in &plan.handovers {
+        let says = match filter {
+            Filter::Const(true) => "every connection".to_owned(),
+            Filter::Const(false) => "no connection".to_owned(),
+            filter => format!("connections with {filter}"),
+        };
+        let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        let _ = writeln!(out, "{whom} {}: the kernel hands over {says}{why}", direction.name());
     }
     out
 }

@@ -5,7 +5,7 @@
 //! number of both ways, so a lost first run is a hole and not a late start; the last state tells the end. What the app sends
 //! is the request on one and the response on the other. Every byte is given once, in order, to a [`Sink`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
 use reel_lang::schema::{Direction, Side};
@@ -14,6 +14,7 @@ use reel_probes::sockets::Socket;
 
 use super::datagrams::{Datagrams, Parts};
 use super::joining::{Joined, Joining, PickedUp};
+use super::left_out::{LeftOut, Unwanted};
 use super::stream::{Piece, Stream};
 
 /// Names a connection of one capture, in the order in which they were opened.
@@ -61,6 +62,8 @@ pub trait Sink {
     }
     /// The app tried to connect, and was refused or gave up.
     fn refused(&mut self, ends: Ends, moment: Moment);
+    /// A connection is established whose bytes no clause can want: nothing more is told of it.
+    fn left_out(&mut self, _: Ends) {}
 }
 
 /// What was lost, exactly: any of them above 0 makes a recording incomplete.
@@ -131,14 +134,21 @@ pub struct Connections {
     totals: Totals,
     /// Connections that were open before, where the capture is of processes that reel did not start.
     joining: Option<Joining>,
+    unwanted: Unwanted,
     datagrams: Datagrams,
     parts: Parts,
 }
 
 impl Connections {
-    /// Connections of processes that run already, of which these sockets are open.
-    pub fn of_others(sockets: &[Socket]) -> Connections {
-        Connections { joining: Some(Joining::new(sockets)), ..Connections::default() }
+    /// Connections of processes that run already, of which these sockets are open; those others are, too, and nobody wants them.
+    pub fn of_others(sockets: &[Socket], unwanted: HashSet<Cookie>) -> Connections {
+        let unwanted = Unwanted::open_before(unwanted);
+        Connections { unwanted, joining: Some(Joining::new(sockets)), ..Connections::default() }
+    }
+
+    /// The connections that were found to be used since the last call, and that nobody wants.
+    pub fn newly_unwanted(&mut self) -> Vec<Cookie> {
+        self.unwanted.to_tell()
     }
 
     /// What became of connections that were open before.
@@ -151,6 +161,13 @@ impl Connections {
         match event {
             Event::Data(data) => self.data(data, sink),
             Event::State(change) => self.state(change, sink),
+            Event::LeftOut(change) => {
+                self.connecting.remove(&change.cookie);
+                self.unwanted.change(change);
+                if let Some(direction) = opens(change) {
+                    sink.left_out(ends(change, direction));
+                }
+            }
             Event::Datagram(part) => {
                 if let Some(datagram) = self.parts.add(part) {
                     self.datagrams.add(&datagram, &mut self.next_id, sink);
@@ -191,6 +208,11 @@ impl Connections {
         }
     }
 
+    /// How much the capture program left out.
+    pub fn left_out(&self) -> LeftOut {
+        self.unwanted.counts
+    }
+
     /// Takes bytes of a connection whose opening was not seen.
     fn unopened(&mut self, data: &Data<'_>, sink: &mut impl Sink) {
         match &mut self.joining {
@@ -199,6 +221,7 @@ impl Connections {
                     self.join(data.cookie, picked, sink);
                 }
             }
+            _ if self.unwanted.moves(data.cookie) => {}
             _ => self.losses.unknown_socket_bytes += u64::from(data.total_len),
         }
     }
@@ -260,8 +283,11 @@ impl Connections {
         match (change.old, change.new) {
             (_, TcpState::SynSent) => drop(self.connecting.insert(change.cookie, change.task)),
             (_, TcpState::Listen) => sink.listening(change.local, moment),
-            (TcpState::SynSent, TcpState::Established) => self.open(change, Direction::Out, moment, sink),
-            (TcpState::SynRecv, TcpState::Established) => self.open(change, Direction::In, moment, sink),
+            (_, TcpState::Established) => {
+                if let Some(direction) = opens(change) {
+                    self.open(change, direction, moment, sink);
+                }
+            }
             (TcpState::SynSent, TcpState::Close) => {
                 // A refusal arrives in softirq, on whatever thread is there: the call is of the thread that connected.
                 let task = self.connecting.remove(&change.cookie).unwrap_or(change.task);
@@ -295,6 +321,7 @@ impl Connections {
     ) -> ConnId {
         let id = ConnId(self.next_id);
         self.next_id += 1;
+        self.unwanted.forget(change.cookie);
         self.totals.connections += 1;
         let [received, sent] = streams;
         let connection = Connection {
@@ -368,6 +395,15 @@ impl Connections {
             }
             None => sink.left(connection.id, first, moment),
         }
+    }
+}
+
+/// Which way a connection goes that a change of state opens.
+fn opens(change: &StateChange) -> Option<Direction> {
+    match (change.old, change.new) {
+        (TcpState::SynSent, TcpState::Established) => Some(Direction::Out),
+        (TcpState::SynRecv, TcpState::Established) => Some(Direction::In),
+        _ => None,
     }
 }
 

@@ -29,6 +29,9 @@ impl Sink for Transcript {
     fn refused(&mut self, ends: Ends, moment: Moment) {
         let _ = writeln!(self.0, "refused by {} to {}", ends.server, moment.task.tid);
     }
+    fn left_out(&mut self, ends: Ends) {
+        let _ = writeln!(self.0, "left out {} server {}", ends.direction.name(), ends.server);
+    }
     fn closed(&mut self, conn: ConnId, side: Side, _: Moment) {
         let _ = writeln!(self.0, "{} {} closed", conn.0, side.name());
     }
@@ -164,6 +167,30 @@ fn what_is_read_after_the_end_belongs_to_the_connection() {
     );
 }
 
+#[test]
+fn of_a_connection_that_is_left_out_only_its_ends_and_counts_are_told() {
+    let left_out = |event| match event {
+        Event::State(change) => Event::LeftOut(StateChange { received_bytes: 30, sent_bytes: 12, ..change }),
+        other => other,
+    };
+    let events = [
+        left_out(state(1, TcpState::SynRecv, TcpState::Established, 500, 100)),
+        left_out(state(1, TcpState::Established, TcpState::Close, 512, 130)),
+        // What an app still reads after a reset comes up, since the program has forgotten the connection.
+        data(1, Flow::Received, 120, "unread"),
+        // One way of reading names sockets by their addresses.
+        state(1, TcpState::SynSent, TcpState::Established, 700, 200),
+        data(1, Flow::Sent, 700, "mine"),
+        data(2, Flow::Sent, 0, "lost"),
+    ];
+    let (mut connections, mut transcript) = (Connections::default(), Transcript::default());
+    events.iter().for_each(|event| connections.event(event, &mut transcript));
+    let expect = "left out in server 127.0.0.1:8080\n0 opened out server 127.0.0.1:40000\n0 request mine by 7\n";
+    assert_eq!(transcript.0, expect);
+    assert_eq!(connections.left_out(), LeftOut { connections: 1, bytes: 42 });
+    assert_eq!(connections.losses(), Losses { missing_bytes: 0, unknown_socket_bytes: 4 });
+}
+
 /// Feeds events of a capture of others, of whom one connection was open before: a client's at port 40000, or a server's.
 fn check_joined(is_listening: bool, events: &[Event<'_>], expect: &str, joined: Joined) {
     let socket = |cookie, local: u16, remote: u16, is_listening| Socket {
@@ -176,10 +203,15 @@ fn check_joined(is_listening: bool, events: &[Event<'_>], expect: &str, joined: 
     if is_listening {
         sockets.push(socket(2, 8080, 0, true));
     }
-    let mut connections = Connections::of_others(&sockets);
+    let mut connections = Connections::of_others(&sockets, HashSet::from([Cookie(7)]));
     for event in events {
         connections.event(event, &mut transcript);
     }
+    // One that nobody wants is not picked up, and the program is told of it once.
+    connections.event(&data(7, Flow::Received, 1, "GET / HTTP/1.1\r\n"), &mut transcript);
+    connections.event(&data(7, Flow::Received, 17, "\r\n"), &mut transcript);
+    assert_eq!((connections.newly_unwanted(), connections.newly_unwanted()), (vec![Cookie(7)], Vec::new()));
+    assert_eq!(connections.left_out(), LeftOut { connections: 1, bytes: 0 });
     connections.finish(Moment { time_ns: 3, task: NOBODY }, &mut transcript);
     assert_eq!((transcript.0.as_str(), connections.joined()), (expect, joined));
 }

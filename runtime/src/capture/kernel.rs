@@ -8,6 +8,7 @@ use reel_lang::span::SourceMap;
 use reel_lang::value::Value;
 use reel_probes::cgroup::Cgroup;
 use reel_probes::doctor::{Choice, Rung};
+use reel_probes::event::Cookie;
 use reel_probes::programs::{self, Transports, Whose};
 use reel_probes::ringbuf::POLL_INTERVAL;
 
@@ -24,7 +25,7 @@ const NAME: &str = "capture.rr";
 pub struct Settings {
     /// The size of the event ring: a power of two.
     pub ring_len_bytes: u32,
-    /// Which connections are wanted, where the rules say so of whole connections.
+    /// Which connections are wanted, where clauses say so of whole connections.
     pub filters: reel_compiler::plan::Filters,
     /// The only way of reading to try; none tries the ladder.
     pub rung: Option<Rung>,
@@ -153,6 +154,17 @@ impl Capture {
     /// Records that the ring had no room for: any makes a recording incomplete, and a count that cannot be read counts as many.
     pub fn lost_records(&self) -> u64 {
         self.session.map_named("dropped").map_or(u64::MAX, |entries| entries.iter().map(count).sum())
+    }
+
+    /// Leaves out connections that were open before: the program has judged only those that it saw open. Where its memory of them is
+    /// full, they are handed over still.
+    pub fn leave_out(&self, connections: &[Cookie]) {
+        let Some(map) = self.session.kernel_map("unwanted").filter(|_| !connections.is_empty()) else { return };
+        let mut yes = vec![0; map.value_len_bytes()];
+        yes[..1].fill(1);
+        for cookie in connections {
+            let _ = map.update(&cookie.0.to_le_bytes(), &yes);
+        }
     }
 
     /// Detaches the programs; what waits in the ring can still be drained.

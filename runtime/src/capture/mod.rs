@@ -8,6 +8,7 @@ pub mod conversations;
 pub mod datagrams;
 pub mod joining;
 pub mod kernel;
+pub mod left_out;
 pub mod names;
 pub mod pcap;
 pub mod pickup;

@@ -7,9 +7,8 @@ mod clock;
 use std::fmt::Write;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use reel_compiler::bpf;
-use reel_compiler::jit::Native;
 use reel_compiler::lower::NativeModule;
+use reel_compiler::{bpf, jit};
 use reel_lang::{ast, hir};
 
 use super::script::{Input, Script};
@@ -54,9 +53,9 @@ pub enum Stage {
     Ir,
     /// The eBPF instructions, beside the script.
     Bpf,
-    /// Cranelift's input.
+    /// Cranelift's input, beside the script.
     Clif,
-    /// The machine code.
+    /// The machine code, beside the script.
     Asm,
     /// The ELF object, in outline.
     Elf,
@@ -98,7 +97,8 @@ fn dump(stage: Stage, script: &Script) -> Result<String, Failure> {
         Stage::Ir => Ok(ir(kernel()?.as_ref(), &native()?)),
         Stage::Bpf => Ok(in_kernel(kernel()?, |kernel| bpf::disassemble(&kernel.object, Some(&script.sources)))),
         Stage::Elf => kernel()?.map_or_else(|| Ok(NO_KERNEL.to_owned()), |kernel| elf(&kernel.object)),
-        Stage::Clif | Stage::Asm => listing(stage, &native()?),
+        Stage::Clif => listing(jit::Stage::Clif, script, &native()?),
+        Stage::Asm => listing(jit::Stage::Asm, script, &native()?),
         Stage::Index => Ok(String::new()),
     }
 }
@@ -143,18 +143,12 @@ fn ir(kernel: Option<&Kernel>, native: &NativeModule) -> String {
     out
 }
 
-fn listing(stage: Stage, native: &NativeModule) -> Result<String, Failure> {
+fn listing(stage: jit::Stage, script: &Script, native: &NativeModule) -> Result<String, Failure> {
     if native.module.functions.is_empty() {
         return Ok(NO_NATIVE.to_owned());
     }
-    let compiled = Native::compile(&native.module)
-        .map_err(|error| Failure::new(Exit::Machine, format!("the native code cannot be made: {error}")))?;
-    let mut out = String::new();
-    for listing in compiled.listings() {
-        let text = if stage == Stage::Clif { &listing.clif } else { &listing.asm };
-        let _ = writeln!(out, "; {}\n{}", listing.name, text.trim_end());
-    }
-    Ok(out)
+    jit::list(&native.module, stage, Some(&script.sources))
+        .map_err(|error| Failure::new(Exit::Machine, format!("the native code cannot be made: {error}")))
 }
 
 fn elf(object: &bpf::Object) -> Result<String, Failure> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use reel_probes::cgroup::Cgroup;
 use reel_probes::event::Event;
 use reel_probes::programs::Whose;
-use reel_probes::sockets;
+use reel_probes::sockets::{self, Socket};
 
 use super::listener::Listener;
 use super::messages::Messages;
@@ -28,6 +28,12 @@ pub struct Live {
     bad_records: u64,
 }
 
+/// How traffic is captured for message clauses: what no clause can want stays in the kernel.
+fn settings(whose: Whose, messages: &Messages) -> Settings {
+    let (transports, filters) = (messages.transports(), messages.filters().clone());
+    Settings { whose, transports, filters, ..Settings::default() }
+}
+
 /// What is known of the threads that hold the conversations.
 struct Threads {
     known: HashMap<u32, (String, Option<u64>)>,
@@ -41,8 +47,7 @@ impl Live {
     /// # Errors
     /// What this machine cannot do.
     pub fn start(cgroup: &Cgroup, messages: Messages) -> Result<Live, Failure> {
-        let settings = Settings { transports: messages.transports(), ..Settings::default() };
-        let capture = Capture::start(cgroup, &settings)?;
+        let capture = Capture::start(cgroup, &settings(Whose::App, &messages))?;
         Ok(Live::of(capture, Connections::default(), messages))
     }
 
@@ -52,13 +57,16 @@ impl Live {
     /// # Errors
     /// What this machine cannot do.
     pub fn watch(whose: Whose, namespace_of: Option<u32>, messages: Messages) -> Result<Live, Failure> {
-        let capture = Capture::watch(&Settings { whose, transports: messages.transports(), ..Settings::default() })?;
+        let capture = Capture::watch(&settings(whose, &messages))?;
         // Asked once the capture is at work: what opens from now on, it sees.
-        let open = sockets::tcp(namespace_of).unwrap_or_else(|error| {
+        let mut open = sockets::tcp(namespace_of).unwrap_or_else(|error| {
             eprintln!("reel: warning: connections that are open already cannot be listed, and are left out: {error}");
             Vec::new()
         });
-        Ok(Live::of(capture, Connections::of_others(&open), messages))
+        let filters = messages.filters();
+        let is_unwanted = |socket: &mut Socket| !socket.is_listening && !filters.may_want(socket.local, socket.remote);
+        let unwanted = open.extract_if(.., is_unwanted).map(|socket| socket.cookie).collect();
+        Ok(Live::of(capture, Connections::of_others(&open, unwanted), messages))
     }
 
     fn of(capture: Capture, connections: Connections, messages: Messages) -> Live {
@@ -79,6 +87,7 @@ impl Live {
             }
             Err(_) => *bad_records += 1,
         });
+        capture.leave_out(&connections.newly_unwanted());
         self.run();
     }
 
@@ -104,6 +113,7 @@ impl Live {
     /// What was not whole, a sentence each, for people.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.listener.notes();
+        notes.extend(self.connections.left_out().told("clause"));
         notes.extend(self.joined());
         notes
     }

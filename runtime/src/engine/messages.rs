@@ -13,6 +13,7 @@ use reel_compiler::lower::{LOOP_CUT, MAX_ROUNDS, NativeClause, NativeModule};
 use reel_compiler::native::maps::Cell as NativeCell;
 use reel_compiler::native::shared::Shared;
 use reel_compiler::native::{Host, Maps};
+use reel_compiler::plan::{self, Filters};
 use reel_lang::env::{AttachPoint, ProbeKind};
 use reel_lang::hir::{self, Event, Header, MapId, MessageProbe};
 use reel_lang::schema::conn;
@@ -36,6 +37,7 @@ pub struct Messages {
     native: Native,
     probes: Vec<Listening>,
     moments: Vec<Moment>,
+    filters: Filters,
     state: State,
     /// The memory of the last record, for the next one: a message that no clause wants costs no allocation.
     record: Record<'static>,
@@ -140,7 +142,8 @@ impl Messages {
             cut_loops: 0,
         };
         let record = Record::new();
-        Ok(Some(Messages { module, native, probes, moments, state, record, comm: Value::Nil }))
+        let filters = plan::heard(program);
+        Ok(Some(Messages { module, native, probes, moments, filters, state, record, comm: Value::Nil }))
     }
 
     /// How many probes there are.
@@ -157,6 +160,11 @@ impl Messages {
     pub fn transports(&self) -> Transports {
         let wants = self.probes.iter().any(|one| has_datagrams(&one.probe.protocol));
         if wants { Transports::TcpAndUdp } else { Transports::Tcp }
+    }
+
+    /// Which connections a clause can want.
+    pub fn filters(&self) -> &Filters {
+        &self.filters
     }
 
     /// How conversations are decoded for these clauses: a field that none of them reads is left alone.

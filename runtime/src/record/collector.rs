@@ -53,6 +53,8 @@ pub struct Collector {
     over_ns: Option<u64>,
     /// Connections that were open then: that the app closed them says nothing of its answers.
     cut: HashSet<ConnId>,
+    /// Connections whose bytes no rule can want.
+    left_out: Vec<Ends>,
 }
 
 impl Collector {
@@ -64,6 +66,7 @@ impl Collector {
             len_bytes: 0,
             over_ns: None,
             cut: HashSet::new(),
+            left_out: Vec::new(),
         }
     }
 
@@ -100,7 +103,7 @@ impl Collector {
 
     /// Gives out everything, in order. Connections must have ended (`Connections::finish`).
     pub fn finish(mut self) -> Collected {
-        drop_own(&mut self.collected.exchanges);
+        drop_own(&mut self.collected.exchanges, &self.left_out);
         self.collected.exchanges.sort_by_key(|captured| began_ns(&captured.exchange));
         self.collected.encrypted = self.conversations.encrypted().to_vec();
         self.collected
@@ -121,11 +124,13 @@ impl Collector {
     }
 }
 
-/// Drops what an app says to itself: a connection of which it holds both ends. In a replay it does so again, by itself.
-fn drop_own(exchanges: &mut Vec<Captured>) {
+/// Drops what an app says to itself: a connection of which it holds both ends, wanted or not. In a replay it does so again, by itself.
+fn drop_own(exchanges: &mut Vec<Captured>, left_out: &[Ends]) {
     let ends = |direction| {
-        let of = move |captured: &&Captured| captured.ends.direction == direction;
-        exchanges.iter().filter(of).map(|captured| (captured.ends.client, captured.ends.server)).collect::<HashSet<_>>()
+        let all = exchanges.iter().map(|captured| &captured.ends).chain(left_out);
+        all.filter(move |ends| ends.direction == direction)
+            .map(|ends| (ends.client, ends.server))
+            .collect::<HashSet<_>>()
     };
     let own: HashSet<_> = ends(Direction::In).intersection(&ends(Direction::Out)).copied().collect();
     exchanges.retain(|captured| !own.contains(&(captured.ends.client, captured.ends.server)));
@@ -174,6 +179,11 @@ impl Sink for Collector {
             self.collected.refusals.push(Refusal { ends, moment });
         }
     }
+
+    fn left_out(&mut self, ends: Ends) {
+        self.len_bytes += size_of::<Ends>();
+        self.left_out.push(ends);
+    }
 }
 
 #[cfg(test)]
@@ -219,7 +229,9 @@ mod tests {
             captured(2, Direction::In, 40_001, 8080),
             captured(3, Direction::Out, 40_002, 6379),
         ];
-        drop_own(&mut exchanges);
+        let left_out = captured(4, Direction::Out, 40_003, 8080).ends;
+        exchanges.push(captured(5, Direction::In, 40_003, 8080));
+        drop_own(&mut exchanges, &[left_out]);
         assert_eq!(exchanges.iter().map(|captured| captured.conn.0).collect::<Vec<_>>(), [0, 3]);
     }
 }

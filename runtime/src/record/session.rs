@@ -59,8 +59,9 @@ pub fn record(request: &Request, selection: &mut dyn Selection) -> Result<(Exit,
     };
     let losses = state.losses();
     let (selection_started, started_ns) = (state.start_ns, state.started_ns);
+    let left_out = state.connections.left_out();
     let (collected, totals, comms) = state.finish();
-    let summary = Summary::of(&collected, totals);
+    let summary = Summary::of(&collected, totals, left_out);
     let comm = |tid: u32| comms.get(&tid).cloned().unwrap_or_default();
     let written =
         compose::compose(collected, selection_started, &comm, selection, &mut writer).map_err(Failure::from)?;

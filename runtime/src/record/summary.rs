@@ -10,12 +10,15 @@ use reel_lang::schema::Direction;
 use super::collector::Collected;
 use super::compose::Written;
 use crate::capture::connections::Totals;
+use crate::capture::left_out::LeftOut;
 use crate::recording::Losses;
 
 /// What a recording amounts to.
 #[derive(Debug)]
 pub struct Summary {
     totals: Totals,
+    /// What the kernel kept to itself.
+    left_out: LeftOut,
     /// Calls by protocol.
     calls: BTreeMap<String, usize>,
     encrypted: Vec<SocketAddr>,
@@ -27,7 +30,7 @@ const MAX_FAULTS: usize = 5;
 
 impl Summary {
     /// Looks at what was collected.
-    pub fn of(collected: &Collected, totals: Totals) -> Summary {
+    pub fn of(collected: &Collected, totals: Totals, left_out: LeftOut) -> Summary {
         let mut calls = BTreeMap::new();
         let mut faults = Vec::new();
         for captured in &collected.exchanges {
@@ -39,7 +42,7 @@ impl Summary {
                 faults.push(format!("{protocol} with {}: {fault}", captured.ends.server));
             }
         }
-        Summary { totals, calls, encrypted: collected.encrypted.clone(), faults }
+        Summary { totals, left_out, calls, encrypted: collected.encrypted.clone(), faults }
     }
 
     /// Prints it, for people, to standard error.
@@ -56,6 +59,9 @@ impl Summary {
         );
         if written.skipped > 0 {
             let _ = writeln!(err, "  {} exchanges were left out by capture rules", written.skipped);
+        }
+        if let Some(told) = self.left_out.told("capture rule") {
+            let _ = writeln!(err, "  {told}");
         }
         let t = &self.totals;
         let _ = writeln!(
