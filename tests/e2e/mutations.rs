@@ -83,6 +83,27 @@ const NODE: &[Change] = &[
     change(HARMLESS, "return { code, left: rows[0].left };", "return { left: rows[0].left, code };", ""),
 ];
 
+const PDO: &[Change] = &[
+    change("SQL changed", "RETURNING id'", "RETURNING id, name'", "1 4"),
+    change("parameter changed", "'{new,hot}'", "'{hot,new}'", "1 4"),
+    change("call doubled", "$made = find(", "find($db, 1); $made = find(", "1"),
+    change("call dropped", "    $db->commit();\n", "", "1"),
+    change("transaction kept", "$db->rollBack()", "$db->commit()", "4"),
+    change("response changed", "'left' => $left->fetchColumn()", "'left' => (string) $left->fetchColumn()", "4"),
+    change(
+        "header changed",
+        "Content-Type: application/json",
+        "Content-Type: application/json; charset=utf-8",
+        "1 2 3 4",
+    ),
+    change(
+        HARMLESS,
+        "['tags' => json_decode($order['tags'])] + $order",
+        "$order = ['tags' => json_decode($order['tags'])] + $order",
+        "",
+    ),
+];
+
 const SQLALCHEMY: &[Change] = &[
     change("call dropped", "        session.refresh(order)\n", "", "1"),
     change(
@@ -181,6 +202,10 @@ fn node() -> Account {
     on_postgres("pg-node/app.js", NODE, |file| Service::of(&[Path::new("node"), file]))
 }
 
+fn pdo() -> Account {
+    on_postgres("pg-pdo/index.php", PDO, |file| Service::of(&[&file.with_file_name("serve.sh")]))
+}
+
 fn sqlalchemy() -> Account {
     on_postgres("pg-sqlalchemy/app.py", SQLALCHEMY, |file| Service::of(&[&python(), file]))
 }
@@ -197,12 +222,12 @@ fn clock() -> Account {
 #[test]
 fn each_change_is_caught_where_it_should_be() {
     let node_pg = test_env().join("node/node_modules/pg");
-    if !can_run(&[Path::new("node"), &node_pg, &package("sqlalchemy")]) || !has("python3") {
+    if !can_run(&[Path::new("node"), &node_pg, Path::new("php"), &package("sqlalchemy")]) || !has("python3") {
         return;
     }
     let mut account = Account::default();
     std::thread::scope(|scope| {
-        let services = [node, sqlalchemy, clock].map(|service| scope.spawn(service));
+        let services = [node, pdo, sqlalchemy, clock].map(|service| scope.spawn(service));
         for service in services {
             account.join(service.join().expect("its service is recorded"));
         }

@@ -13,8 +13,6 @@ use super::shop::check_complete;
 use super::support::{Ran, folder, has, reel};
 
 const REPLAYS: usize = 10;
-/// For services of which the start takes a second and more.
-const REPLAYS_OF_SLOW_STARTERS: usize = 2;
 const MANY_CLIENTS: usize = 32;
 /// Requests of `pg-client/drive.py` beside the orders, of which there are two a client.
 const OTHER_REQUESTS: usize = 2;
@@ -94,8 +92,8 @@ impl Recorded {
     }
 
     #[track_caller]
-    fn passes(&self, times: usize) {
-        for _ in 0..times {
+    fn passes(&self) {
+        for _ in 0..REPLAYS {
             self.replay().exits(0).prints(&format!("\n{} passed, 0 failed\n", self.tests));
         }
     }
@@ -118,30 +116,30 @@ impl Recorded {
 
 /// Records a service under one client and under many at once, and replays both.
 #[track_caller]
-fn check_both(service: &Service, replays: usize) {
-    check(service, 1, REPLAYS);
-    check(service, MANY_CLIENTS, replays);
+fn check_both(service: &Service) {
+    check(service, 1);
+    check(service, MANY_CLIENTS);
 }
 
 /// Records a service under so many clients at once, and replays that so often.
 #[track_caller]
-fn check(service: &Service, clients: usize, replays: usize) {
-    Recorded::orders(service, clients).passes(replays);
+fn check(service: &Service, clients: usize) {
+    Recorded::orders(service, clients).passes();
 }
 
 /// A service that has one kind of request asked of it, once.
 #[track_caller]
-fn check_request(service: &Service, request: &str, replays: usize) {
+fn check_request(service: &Service, request: &str) {
     let port = free_port().unwrap();
     let drive = request.replace("PORT", &port.to_string());
-    Recorded::of(service, port, &drive, 1).passes(replays);
+    Recorded::of(service, port, &drive, 1).passes();
 }
 
 #[test]
 fn flask_with_sqlalchemy() {
     if can_run(&[&package("sqlalchemy")]) {
         let service = Service::of(&[&python(), &app("pg-sqlalchemy/app.py")]);
-        check_both(&service, REPLAYS);
+        check_both(&service);
     }
 }
 
@@ -149,9 +147,9 @@ fn flask_with_sqlalchemy() {
 fn node_with_pg() {
     if can_run(&[Path::new("node"), &test_env().join("node/node_modules/pg")]) {
         let service = Service::of(&[Path::new("node"), &app("pg-node/app.js")]);
-        check(&service, 1, REPLAYS);
+        check(&service, 1);
         let mut recorded = Recorded::orders(&service, MANY_CLIENTS);
-        recorded.passes(REPLAYS);
+        recorded.passes();
         // One order among many does otherwise; whose each `BEGIN` was is not certain, but that is found out.
         for (from, to, found) in [
             (
@@ -184,14 +182,14 @@ fn node_with_pg() {
 fn go_with_lib_pq() {
     let program = test_env().join("go-pg");
     if can_run(&[&program]) {
-        check_both(&Service::of(&[&program]), REPLAYS);
+        check_both(&Service::of(&[&program]));
     }
 }
 
 #[test]
 fn fastapi_with_asyncpg() {
     if can_run(&[&package("asyncpg"), &package("fastapi")]) {
-        check_both(&Service::asyncpg(), REPLAYS);
+        check_both(&Service::asyncpg());
     }
 }
 
@@ -199,7 +197,7 @@ fn fastapi_with_asyncpg() {
 fn rust_with_sqlx() {
     let program = test_env().join("sqlx/debug/pg-sqlx");
     if can_run(&[&program]) {
-        check_both(&Service::of(&[&program]), REPLAYS);
+        check_both(&Service::of(&[&program]));
     }
 }
 
@@ -209,7 +207,7 @@ fn java_with_jdbc() {
     if can_run(&[Path::new("java"), driver, &classes.join("Orders.class")]) {
         let class_path = [driver, &classes].map(|path| path.display().to_string()).join(":");
         let words = ["java", "-XX:TieredStopAtLevel=1", "-cp", &class_path, "Orders"].map(Path::new);
-        check_both(&Service::of(&words), REPLAYS);
+        check_both(&Service::of(&words));
     }
 }
 
@@ -217,7 +215,7 @@ fn java_with_jdbc() {
 fn php_with_pdo() {
     if can_run(&[Path::new("php")]) {
         // Its one process gives its prepared statements numbered names, and tells the server in SQL which it drops.
-        check_both(&Service::of(&[&app("pg-pdo/serve.sh")]), REPLAYS);
+        check_both(&Service::of(&[&app("pg-pdo/serve.sh")]));
     }
 }
 
@@ -226,7 +224,7 @@ fn php_with_pdo() {
 fn django() {
     if can_run(&[&package("django")]) {
         let service = Service::of(&[&python(), &app("pg-django/app.py")]).under(app("pg-django/rules.rr"));
-        check_both(&service, REPLAYS);
+        check_both(&service);
     }
 }
 
@@ -236,7 +234,7 @@ fn an_import() {
     if can_run(&[&package("asyncpg"), &package("fastapi"), Path::new("curl")]) {
         let orders = r#"[{"name":"tea","price":"2.50"},{"name":"salt","price":"0.80"}]"#;
         let drive = format!("curl -sf http://127.0.0.1:PORT/import -H content-type:application/json -d '{orders}'");
-        check_request(&Service::asyncpg(), &drive, REPLAYS_OF_SLOW_STARTERS);
+        check_request(&Service::asyncpg(), &drive);
     }
 }
 
@@ -246,6 +244,6 @@ fn tokens() {
     if can_run(&[&package("asyncpg"), &package("fastapi"), Path::new("curl")]) {
         let drive = "curl -sf -X POST http://127.0.0.1:PORT/tokens";
         let service = Service::asyncpg().under(app("pg-asyncpg/rules.rr"));
-        check_request(&service, drive, REPLAYS_OF_SLOW_STARTERS);
+        check_request(&service, drive);
     }
 }

@@ -29,7 +29,7 @@ def call(*words):
         reply = store.makefile("rb")
         head = reply.readline().decode().strip()
         if head.startswith("$") and head != "$-1":
-            return reply.read(int(head[1:])).decode()
+            return reply.read(int(head[1:]) + 2)[:-2].decode()
         return None if head == "$-1" else head
 
 
