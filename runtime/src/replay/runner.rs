@@ -62,7 +62,12 @@ pub fn serve(command: &[OsString], mock: Mock) -> Result<Served, Failure> {
     let (known, mut is_recorded) = (destinations.clone(), mock.servers());
     let resolver = Box::new(move |client| {
         let meant = known.get()?.meant(client)?;
-        (is_recorded(meant) || !is_nobody(meant)).then_some(meant)
+        if is_recorded(meant) {
+            return Some(meant);
+        }
+        // Asked again: who is there now may be the command itself, which has begun to listen since. It is known to be its own before
+        // the kernel lists it.
+        if is_nobody(meant) { None } else { known.get()?.meant(client) }
     });
     let server =
         Server::start(mock, resolver).map_err(|error| machine("listen for the command's connections", error))?;
