@@ -118,12 +118,14 @@ pub struct MessageProbe {
     pub protocol: String,
     pub direction: Option<Direction>,
     pub event: Event,
+    /// The word of the header: the event's, or one that the schema has for some of its messages.
+    pub name: String,
 }
 
 impl std::fmt::Display for MessageProbe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let direction = self.direction.map_or(String::new(), |direction| format!("{}:", direction.name()));
-        write!(f, "{}:{direction}{}", self.protocol, self.event.name())
+        write!(f, "{}:{direction}{}", self.protocol, self.name)
     }
 }
 

@@ -11,6 +11,8 @@ mod model;
 mod parse;
 mod slot;
 
-pub use model::{CONN_FIELDS, Direction, Event, Field, FieldId, FieldType, LAYOUT_VERSION, Schema, Side, conn};
+pub use model::{
+    CONN_FIELDS, Direction, Event, Field, FieldId, FieldType, LAYOUT_VERSION, Named, Probe, Schema, Side, conn,
+};
 pub use parse::{SchemaError, parse};
 pub use slot::{Slot, Tag};

@@ -6,18 +6,22 @@
 use std::sync::Arc;
 
 use super::Checker;
+use super::expr::binary;
 use super::header::{On, Resolved};
+use super::names::field_expr;
 use super::scope::Place;
 use crate::env::{AttachPoint, ProbeKind};
-use crate::hir::{self, ClauseId, Event, Header, Stage};
-use crate::schema::Side;
+use crate::hir::{self, BinaryOp, ClauseId, Event, ExprKind, Header, Stage};
+use crate::schema::{Named, Schema, Side};
+use crate::span::Span;
+use crate::ty::Ty;
 
 impl<'a> Checker<'a> {
     /// Checks the clause with this index and appends what it becomes.
     pub(super) fn clause(&mut self, index: usize, clause: &Resolved<'a>, out: &mut Vec<hir::Clause>) {
         match &clause.on {
             On::Kernel(points) => self.kernel_clause(index, clause, points, out),
-            On::Message(schema, probe) => {
+            On::Message(schema, probe, named) => {
                 let place = Place::Message {
                     schema,
                     own: probe.event.side().unwrap_or(Side::Request),
@@ -26,7 +30,8 @@ impl<'a> Checker<'a> {
                     stage: None,
                 };
                 let header = Header::Message(probe.clone());
-                self.body_clause((index, 0), clause, place, header, out);
+                let only = named.map(|named| (*schema, named));
+                self.body_clause((index, 0), clause, (place, only), header, out);
             }
             On::Rule(schema, rule) => {
                 let place = Place::Message {
@@ -54,7 +59,7 @@ impl<'a> Checker<'a> {
             let errors = self.diagnostics.error_count();
             let start = out.len();
             let header = Header::Kernel(Vec::new());
-            self.body_clause((index, group_index), clause, place, header, out);
+            self.body_clause((index, group_index), clause, (place, None), header, out);
             let reads = std::mem::take(&mut self.body.reads_args);
             let same = |point: &AttachPoint| {
                 point.kind == first.kind && reads.iter().all(|n| point.args.args.get(*n) == first.args.args.get(*n))
@@ -72,21 +77,40 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Checks predicate and body in a place.
+    /// Checks predicate and body in a place; what the header alone says of the message holds before the predicate.
     fn body_clause(
         &mut self,
         key: (usize, usize),
         clause: &Resolved<'a>,
-        place: Place<'a>,
+        (place, only): (Place<'a>, Option<(&Schema, &Named)>),
         header: Header,
         out: &mut Vec<hir::Clause>,
     ) {
         let vars = self.vars.remove(&key).unwrap_or_default();
         self.enter(place, vars);
+        let only = only.and_then(|(schema, named)| self.condition_of(schema, named, clause.span));
         let predicate = clause.ast.predicate.as_ref().map(|p| self.condition(p));
+        let predicate = match (only, predicate) {
+            (Some(only), Some(rest)) => {
+                let span = rest.span;
+                Some(binary(BinaryOp::And, only, rest, Ty::Bool, span))
+            }
+            (only, rest) => only.or(rest),
+        };
         let mut body = Vec::new();
         self.block_inline(&clause.ast.body, &mut body);
         self.finish(key, clause, header, predicate, body, out);
+    }
+
+    /// What holds of a message that the schema has a name for; its place is the header.
+    fn condition_of(&mut self, schema: &Schema, named: &Named, span: Span) -> Option<hir::Expr> {
+        let field = schema.field(named.event.side()?, &named.field)?;
+        let (op, kind, ty) = match &named.value {
+            Some(value) => (BinaryOp::Eq, ExprKind::Str(value.clone().into_bytes()), Ty::Str),
+            None => (BinaryOp::Ne, ExprKind::Nil, Ty::Nil),
+        };
+        let value = hir::Expr { kind, ty, span };
+        Some(self.compare(op, field_expr(field, span), value, span))
     }
 
     /// Puts the checked clause away, and keeps its variables for the next pass.

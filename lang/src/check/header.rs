@@ -9,7 +9,7 @@ use crate::ast;
 use crate::diagnostic::{Diagnostic, Diagnostics, code, nearest};
 use crate::env::{AttachError, AttachPoint, ProbeKind};
 use crate::hir::{Event, MessageProbe, Rule, Stage};
-use crate::schema::{Direction, Schema};
+use crate::schema::{Direction, Named, Probe, Schema};
 use crate::span::Span;
 
 /// A clause with its headers resolved.
@@ -25,7 +25,8 @@ pub(super) struct Resolved<'a> {
 #[derive(Debug)]
 pub(super) enum On<'a> {
     Kernel(Vec<AttachPoint>),
-    Message(&'a Schema, MessageProbe),
+    /// Of the messages only those that the name is for, where it is one of the schema's own.
+    Message(&'a Schema, MessageProbe, Option<&'a Named>),
     Rule(&'a Schema, Rule),
 }
 
@@ -204,21 +205,21 @@ impl<'a> Checker<'a> {
     }
 
     /// Reads `[:in|out][:EVENT]`.
-    fn header_words(&mut self, header: &ast::Header, schema: &Schema, parts: &[String]) -> Option<Words> {
-        let mut words = Words { direction: None, event: None };
-        // Rules speak of messages alone.
-        let is_here = |event: &Event| header.stage.is_none() || event.is_message();
-        let events: Vec<Event> = schema.probes().filter(is_here).collect();
+    fn header_words(&mut self, header: &ast::Header, schema: &'a Schema, parts: &[String]) -> Option<Words<'a>> {
+        let mut words = Words { direction: None, probe: None };
+        // Rules speak of messages alone, and of all of them.
+        let is_here = |probe: &Probe<'_>| header.stage.is_none() || probe.event.is_message() && probe.named.is_none();
+        let probes: Vec<Probe<'a>> = schema.probes().filter(is_here).collect();
         for (index, part) in parts.iter().enumerate() {
-            let first = words.direction.is_none() && words.event.is_none();
+            let first = words.direction.is_none() && words.probe.is_none();
             match part.as_str() {
                 "in" if first => words.direction = Some(Direction::In),
                 "out" if first => words.direction = Some(Direction::Out),
-                other => match events.iter().find(|event| event.name() == other) {
-                    Some(event) if words.event.is_none() => words.event = Some(*event),
+                other => match probes.iter().find(|probe| probe.name() == other) {
+                    Some(probe) if words.probe.is_none() => words.probe = Some(*probe),
                     _ => {
                         let span = header.parts.get(index).map_or(header.span, |part| part.span);
-                        self.report(bad_word(&events, other, first, span));
+                        self.report(bad_word(&probes, other, first, span));
                         return None;
                     }
                 },
@@ -227,8 +228,8 @@ impl<'a> Checker<'a> {
         Some(words)
     }
 
-    fn message_probe(&mut self, header: &ast::Header, schema: &'a Schema, words: Words) -> Option<On<'a>> {
-        let Some(event) = words.event else {
+    fn message_probe(&mut self, header: &ast::Header, schema: &'a Schema, words: Words<'a>) -> Option<On<'a>> {
+        let Some(Probe { event, named }) = words.probe else {
             let name = &schema.protocol;
             self.report(
                 Diagnostic::new(
@@ -236,13 +237,14 @@ impl<'a> Checker<'a> {
                     header.span,
                     format!("`{name}` alone does not say which message"),
                 )
-                .hint(format!("write {}", one_of(schema.probes().map(|event| format!("{name}:{}", event.name()))))),
+                .hint(format!("write {}", one_of(schema.probes().map(|probe| format!("{name}:{}", probe.name()))))),
             );
             return None;
         };
         let schema = schema.of(event)?;
-        let probe = MessageProbe { protocol: schema.protocol.clone(), direction: words.direction, event };
-        Some(On::Message(schema, probe))
+        let name = Probe { event, named }.name().to_owned();
+        let probe = MessageProbe { protocol: schema.protocol.clone(), direction: words.direction, event, name };
+        Some(On::Message(schema, probe, named))
     }
 
     fn rule_header(
@@ -250,10 +252,10 @@ impl<'a> Checker<'a> {
         header: &ast::Header,
         schema: &'a Schema,
         stage: ast::Stage,
-        words: Words,
+        words: Words<'a>,
     ) -> Option<On<'a>> {
         let stage_name = stage.name();
-        let side = match words.event {
+        let side = match words.probe.map(|probe| probe.event) {
             None => None,
             Some(Event::Exchange) => {
                 self.bad_rule(header, "a rule is on a whole exchange already", "leave `:exchange` out");
@@ -285,8 +287,8 @@ impl<'a> Checker<'a> {
 }
 
 /// A word after a protocol that says nothing.
-fn bad_word(events: &[Event], word: &str, is_first: bool, span: Span) -> Diagnostic {
-    let mut known: Vec<String> = events.iter().map(|event| event.name().to_owned()).collect();
+fn bad_word(probes: &[Probe<'_>], word: &str, is_first: bool, span: Span) -> Diagnostic {
+    let mut known: Vec<String> = probes.iter().map(|probe| probe.name().to_owned()).collect();
     if is_first {
         known.splice(..0, ["in".to_owned(), "out".to_owned()]);
     }
@@ -306,9 +308,9 @@ fn one_of(words: impl Iterator<Item = String>) -> String {
 }
 
 /// What the words after a protocol say.
-struct Words {
+struct Words<'a> {
     direction: Option<Direction>,
-    event: Option<Event>,
+    probe: Option<Probe<'a>>,
 }
 
 fn not_found(code: crate::diagnostic::Code, header: &ast::Header, name: &str, near: Vec<String>) -> Diagnostic {

@@ -186,6 +186,43 @@ impl Field {
     }
 }
 
+/// A name for those messages of one event that have something in common: `query` for requests whose `operation` is "query".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    pub name: String,
+    /// A message of this schema.
+    pub event: Event,
+    /// A field that such a message has.
+    pub field: String,
+    /// What the field is; where nothing is said, anything but nil.
+    pub value: Option<String>,
+    pub doc: String,
+}
+
+impl Named {
+    /// What holds of such a message, as a predicate would say it.
+    pub fn condition(&self) -> String {
+        match &self.value {
+            Some(value) => format!("{} == \"{value}\"", self.field),
+            None => format!("{} != nil", self.field),
+        }
+    }
+}
+
+/// What a header can name after the protocol: an event, or some of its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe<'a> {
+    pub event: Event,
+    pub named: Option<&'a Named>,
+}
+
+impl<'a> Probe<'a> {
+    /// The word in a header.
+    pub fn name(self) -> &'a str {
+        self.named.map_or(self.event.name(), |named| named.name.as_str())
+    }
+}
+
 /// The fields of a protocol's messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Schema {
@@ -195,6 +232,8 @@ pub struct Schema {
     pub fields: Vec<Field>,
     /// Events that are no messages, each with fields of its own after the connection's.
     pub events: Vec<(Event, Schema)>,
+    /// Some messages that have a name of their own.
+    pub named: Vec<Named>,
 }
 
 impl Schema {
@@ -210,8 +249,10 @@ impl Schema {
     }
 
     /// What can be listened to, in the order of the documentation.
-    pub fn probes(&self) -> impl Iterator<Item = Event> + '_ {
-        Event::ALL.into_iter().filter(|event| self.of(*event).is_some())
+    pub fn probes(&self) -> impl Iterator<Item = Probe<'_>> {
+        let events = Event::ALL.into_iter().filter(|event| self.of(*event).is_some());
+        let named = self.named.iter().map(|named| Probe { event: named.event, named: Some(named) });
+        events.map(|event| Probe { event, named: None }).chain(named)
     }
 
     /// Adds the events that another schema declares for every protocol.

@@ -11,13 +11,14 @@
 //! }
 //! ```
 //!
-//! What can be listened to besides messages is `event NAME { ... }`, after a comment of its own.
+//! What can be listened to besides messages is `event NAME { ... }`, after a comment of its own. Messages that have something
+//! in common can have a name: `probe query: request if operation == "query";`, or `... if notices != nil;`.
 //!
 //! A field has a type word of `FieldType` and any of three marks: `key` (part of the operation's name in listings), `derived`
 //! (computed from other fields, so not stored) and `uncompared` (another field says the same). Everything is documented: a
 //! field without a `///` comment is an error. Field numbers follow the order in the file, after the connection's fields.
 
-use super::model::{CONN_FIELDS, Event, Field, FieldId, FieldType, Schema, Side};
+use super::model::{CONN_FIELDS, Event, Field, FieldId, FieldType, Named, Schema, Side};
 
 /// A schema file that cannot be read: its author's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,11 +48,10 @@ pub fn parse(text: &str) -> Result<Schema, SchemaError> {
     parser.word_that_is("protocol")?;
     let (protocol, _) = parser.name("the protocol's name")?;
     parser.punctuation(';')?;
-    let mut schema = Schema { protocol, doc, fields: conn_fields(), events: Vec::new() };
+    let mut schema = Schema { protocol, doc, fields: conn_fields(), ..Schema::default() };
     while parser.peek() != &Kind::End {
         if matches!(parser.peek(), Kind::Doc(_)) {
-            let event = parser.event(&schema)?;
-            schema.events.push(event);
+            parser.documented(&mut schema)?;
         } else {
             let side = parser.side()?;
             parser.fields(Some(side), &mut schema)?;
@@ -81,7 +81,11 @@ enum Kind {
     /// The text after `///`.
     Doc(String),
     Word(String),
+    /// The text between quotes, in which nothing is special.
+    Text(String),
     Punctuation(char),
+    /// `==` or `!=`
+    Comparison(&'static str),
     End,
 }
 
@@ -90,6 +94,8 @@ impl std::fmt::Display for Kind {
         match self {
             Kind::Doc(_) => write!(f, "a doc comment"),
             Kind::Word(word) => write!(f, "`{word}`"),
+            Kind::Text(text) => write!(f, "`\"{text}\"`"),
+            Kind::Comparison(sign) => write!(f, "`{sign}`"),
             Kind::Punctuation(c) => write!(f, "`{c}`"),
             Kind::End => write!(f, "the end of the file"),
         }
@@ -125,6 +131,19 @@ fn tokens(text: &str) -> Result<Vec<Token>, SchemaError> {
                     None => return Err(SchemaError { line, column, reason: "expected `//` or `///`".to_owned() }),
                 },
                 '{' | '}' | ':' | ';' => Kind::Punctuation(c),
+                '=' | '!' if chars.next_if(|(_, next)| *next == '=').is_some() => {
+                    Kind::Comparison(if c == '=' { "==" } else { "!=" })
+                }
+                '"' => {
+                    let mut text = String::new();
+                    while let Some((_, c)) = chars.next_if(|(_, c)| *c != '"') {
+                        text.push(c);
+                    }
+                    if chars.next().is_none() {
+                        return Err(SchemaError { line, column, reason: "this text has no closing quote".to_owned() });
+                    }
+                    Kind::Text(text)
+                }
                 'a'..='z' | 'A'..='Z' | '_' => {
                     let mut word = String::from(c);
                     while let Some((_, c)) = chars.next_if(|(_, c)| c.is_ascii_alphanumeric() || *c == '_') {
@@ -228,10 +247,49 @@ impl Parser {
         Ok(side)
     }
 
-    /// Reads an event that is no message, with its comment.
-    fn event(&mut self, schema: &Schema) -> Result<(Event, Schema), SchemaError> {
-        let doc = self.doc("the event")?;
-        self.word_that_is("event")?;
+    /// Reads what has a comment of its own: an event that is no message, or a name for messages.
+    fn documented(&mut self, schema: &mut Schema) -> Result<(), SchemaError> {
+        let doc = self.doc("it")?;
+        let (word, at) = self.name("`event` or `probe`")?;
+        match word.as_str() {
+            "event" => {
+                let event = self.event(doc, schema)?;
+                schema.events.push(event);
+            }
+            "probe" => {
+                let named = self.named(doc, schema)?;
+                schema.named.push(named);
+            }
+            _ => return Err(at.error(format!("expected `event` or `probe`, found `{word}`"))),
+        }
+        Ok(())
+    }
+
+    /// Reads `NAME: request|response if FIELD != nil;` or `... if FIELD == "TEXT";`, whose fields were read before.
+    fn named(&mut self, doc: String, schema: &Schema) -> Result<Named, SchemaError> {
+        let (name, at) = self.name("a name")?;
+        if ["in", "out"].contains(&name.as_str()) || schema.probes().any(|probe| probe.name() == name) {
+            return Err(at.error(format!("this protocol already has a word `{name}`")));
+        }
+        self.punctuation(':')?;
+        let side = self.side()?;
+        self.word_that_is("if")?;
+        let (field, at) = self.name("a field's name")?;
+        if schema.field(side, &field).is_none() {
+            return Err(at.error(format!("a {} has no field `{field}`, or has it further down", side.name())));
+        }
+        let value = match (self.advance().kind, self.advance()) {
+            (Kind::Comparison("=="), Token { kind: Kind::Text(text), .. }) => Some(text),
+            (Kind::Comparison("!="), Token { kind: Kind::Word(word), .. }) if word == "nil" => None,
+            (_, at) => return Err(at.error("expected `== \"TEXT\"` or `!= nil` after the field".to_owned())),
+        };
+        self.punctuation(';')?;
+        let event = if side == Side::Request { Event::Request } else { Event::Response };
+        Ok(Named { name, event, field, value, doc })
+    }
+
+    /// Reads an event that is no message.
+    fn event(&mut self, doc: String, schema: &Schema) -> Result<(Event, Schema), SchemaError> {
         let (word, at) = self.name("an event's name")?;
         let known = || Event::ALL.into_iter().filter(|event| !event.is_message());
         let Some(event) = known().find(|event| event.name() == word) else {
@@ -242,7 +300,7 @@ impl Parser {
             return Err(at.error(format!("this protocol already has an event `{word}`")));
         }
         let protocol = schema.protocol.clone();
-        let mut own = Schema { protocol, doc, fields: conn_fields(), events: Vec::new() };
+        let mut own = Schema { protocol, doc, fields: conn_fields(), ..Schema::default() };
         self.fields(None, &mut own)?;
         Ok((event, own))
     }
@@ -297,6 +355,7 @@ impl Parser {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::model::Probe;
     use super::*;
 
     const SMALL: &str = "/// A small\n/// protocol.\nprotocol small;\n\n// Not documentation.\nrequest {\n    /// The verb.\n    verb: string key;\n    /// Its parts.\n    parts: list derived uncompared;\n}\nresponse {\n    /// What came back.\n    reply: any;\n}\n";
@@ -329,7 +388,22 @@ mod tests {
         assert_eq!((close.protocol.as_str(), close.doc.as_str()), ("small", "It ends."));
         let own: Vec<_> = close.fields.iter().filter(|field| !field.is_connection()).collect();
         assert_eq!((own.len(), own[0].name.as_str(), own[0].id), (1, "verb", FieldId(CONN_FIELDS.len() as u32)));
-        assert_eq!(schema.probes().map(Event::name).collect::<Vec<_>>(), ["request", "response", "exchange", "close"]);
+        assert_eq!(schema.probes().map(Probe::name).collect::<Vec<_>>(), ["request", "response", "exchange", "close"]);
+    }
+
+    #[test]
+    fn messages_with_something_in_common_can_have_a_name() {
+        let text = format!(
+            "{SMALL}/// It asks.\nprobe ask: request if verb == \"ask\";\n/// It says.\nprobe said: response if reply != nil;\n"
+        );
+        let schema = parse(&text).unwrap();
+        let named: Vec<_> =
+            schema.named.iter().map(|n| (n.name.as_str(), n.event, &*n.field, n.value.as_deref())).collect();
+        assert_eq!(named, [("ask", Event::Request, "verb", Some("ask")), ("said", Event::Response, "reply", None)]);
+        assert_eq!(
+            schema.probes().map(Probe::name).collect::<Vec<_>>(),
+            ["request", "response", "exchange", "ask", "said"]
+        );
     }
 
     #[test]
@@ -369,6 +443,18 @@ mod tests {
                 "7:2: this side already has a field `a`",
             ),
             ("/// x\nprotocol p;\nrequest {\n/// d\n port: int; }", "5:2: every connection has a field `port`"),
+            ("/// x\nprotocol p;\n/// d\nthing a", "4:1: expected `event` or `probe`, found `thing`"),
+            ("/// x\nprotocol p;\n/// d\nprobe in: request if a != nil;", "4:7: this protocol already has a word `in`"),
+            (
+                "/// x\nprotocol p;\n/// d\nprobe a: request if b != nil;",
+                "4:21: a request has no field `b`, or has it further down",
+            ),
+            ("/// x\nprotocol p;\n/// d\nprobe a: request if port == 3;", "4:29: unexpected `3`"),
+            (
+                "/// x\nprotocol p;\n/// d\nprobe a: request if port != \"x\";",
+                "4:29: expected `== \"TEXT\"` or `!= nil` after the field",
+            ),
+            ("/// x\nprotocol p;\n/// d\nprobe a: request if port == \"x;", "4:29: this text has no closing quote"),
             ("/// x\nprotocol p; / x", "2:13: expected `//` or `///`"),
         ];
         for (text, expected) in cases {

@@ -2,7 +2,7 @@
 
 use reel_lang::diagnostic::nearest;
 use reel_lang::hir::{Event, MessageProbe};
-use reel_lang::schema::{Direction, Field, Schema, Side};
+use reel_lang::schema::{Direction, Field, Probe, Schema, Side};
 use reel_probes::catalog::glob;
 
 /// A message probe.
@@ -10,8 +10,10 @@ use reel_probes::catalog::glob;
 pub struct Message {
     /// As in a header: `http:request`.
     pub name: String,
-    /// What has its fields, and says what it is.
+    /// What has its fields.
     pub schema: &'static Schema,
+    /// What it is.
+    pub doc: &'static str,
     event: Event,
 }
 
@@ -36,11 +38,18 @@ pub fn matching(pattern: &str) -> Vec<Message> {
     let mut found = Vec::new();
     for protocol in reel_protocols::protocols() {
         let schema = protocol.schema();
-        for event in schema.probes() {
-            let name = MessageProbe { protocol: schema.protocol.clone(), direction, event }.to_string();
+        for probe in schema.probes() {
+            let (event, name) = (probe.event, probe.name().to_owned());
+            let name = MessageProbe { protocol: schema.protocol.clone(), direction, event, name }.to_string();
             let whole = rest.is_empty() && pattern == schema.protocol;
             if whole || glob::matches(&pattern, &name) {
-                found.extend(schema.of(event).map(|schema| Message { name, schema, event }));
+                let named = probe.named.map(|named| named.doc.as_str());
+                found.extend(schema.of(event).map(|schema| Message {
+                    name,
+                    schema,
+                    doc: named.unwrap_or(&schema.doc),
+                    event,
+                }));
             }
         }
     }
@@ -62,7 +71,7 @@ pub(super) fn nearest_protocol(word: &str) -> Option<String> {
 pub(super) fn nearest_event(pattern: &str) -> Option<String> {
     let (word, event) = pattern.rsplit_once(':')?;
     let protocol = reel_protocols::by_name(word.split(':').next()?)?;
-    nearest(event, protocol.schema().probes().map(Event::name)).map(|event| format!("{word}:{event}"))
+    nearest(event, protocol.schema().probes().map(Probe::name)).map(|event| format!("{word}:{event}"))
 }
 
 impl Message {

@@ -30,7 +30,7 @@ pub fn text(entry: &Entry<'_>, with_details: bool) -> String {
 pub fn json(entry: &Entry<'_>, with_details: bool) -> String {
     let mut value = match entry {
         Entry::Probe(name, _) => json!({"probe": name}),
-        Entry::Message(message) => json!({"probe": message.name, "doc": message.schema.doc}),
+        Entry::Message(message) => json!({"probe": message.name, "doc": message.doc}),
         Entry::Type(ty) => json!({"type": c_text::title(*ty), "bytes": ty.len_bytes()}),
     };
     if with_details {

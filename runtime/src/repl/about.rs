@@ -6,7 +6,7 @@ use std::iter;
 use reel_compiler::builtins;
 use reel_lang::diagnostic::nearest;
 use reel_lang::env::Places;
-use reel_lang::schema::{CONN_FIELDS, Event, Field, Schema, Side};
+use reel_lang::schema::{CONN_FIELDS, Event, Field, Named, Schema, Side};
 
 use super::command::COMMANDS;
 use crate::exit::{Exit, Failure};
@@ -59,6 +59,9 @@ fn messages(out: &mut String, word: &str) {
             let Some(side) = found.side else { continue };
             let _ = writeln!(out, "{name} {} {field}\n  {}: {}", side.name(), found.ty.name(), found.doc);
         }
+        for named in schema.named.iter().filter(|named| protocol.is_some() && is_meant && named.name == field) {
+            some(out, named, schema);
+        }
         for (event, own) in schema.events.iter().filter(|_| is_meant) {
             if protocol.is_some() && event.name() == field {
                 one(out, *event, own);
@@ -80,7 +83,14 @@ fn whole(out: &mut String, schema: &Schema) {
             schema.fields.iter().filter(|field| field.side == Some(side)).map(|field| field.name.as_str()).collect();
         let _ = writeln!(out, "  {}: {}", side.name(), fields.join(", "));
     }
+    schema.named.iter().for_each(|named| some(out, named, schema));
     schema.events.iter().for_each(|(event, own)| one(out, *event, own));
+}
+
+/// Messages that have a name of their own.
+fn some(out: &mut String, named: &Named, schema: &Schema) {
+    let (event, condition) = (named.event.name(), named.condition());
+    let _ = writeln!(out, "{}:{}\n  {}\n  a {event} with {condition}", schema.protocol, named.name, named.doc);
 }
 
 /// An event that is no message.
@@ -137,6 +147,7 @@ mod tests {
         check("http:path", "http request path\n  string: ");
         check("redis", "redis:request, redis:response, redis:exchange\n");
         check("tcp:close", "tcp:close\n  A connection is over");
+        check("postgres:query", "postgres:query\n  A statement is sent");
         check("spec", "redis error spec\n  string: ");
         check(":stop", ":stop [N]\n  command: ");
     }

@@ -168,8 +168,8 @@ fn schema_of(clause: &str) -> Option<&'static Schema> {
     let header = clause.trim_start().split([' ', '\t', '\n', '/', '{', ',']).next()?;
     let mut words = header.split(':');
     let schema = reel_protocols::by_name(words.next()?)?.schema();
-    let event = words.next_back().and_then(|word| Event::ALL.into_iter().find(|event| event.name() == word));
-    schema.of(event.unwrap_or(Event::Exchange))
+    let probe = words.next_back().and_then(|word| schema.probes().find(|probe| probe.name() == word));
+    schema.of(probe.map_or(Event::Exchange, |probe| probe.event))
 }
 
 /// Fields of the message that the clause's header names, or functions and values of kernel probes.

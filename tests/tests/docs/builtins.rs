@@ -136,6 +136,13 @@ fn fields(schema: &reel_lang::schema::Schema) -> Result<String> {
         };
         writeln!(out, "| `{}` | {side} | {} | {} |", field.name, field.ty.name(), cell(&field.doc))?;
     }
+    if !schema.named.is_empty() {
+        out.push_str("\n| probe | fires on | meaning |\n|---|---|---|\n");
+    }
+    for named in &schema.named {
+        let (name, event) = (format!("{}:{}", schema.protocol, named.name), named.event.name());
+        writeln!(out, "| `{name}` | a {event} with `{}` | {} |", named.condition(), cell(&named.doc))?;
+    }
     Ok(out)
 }
 
