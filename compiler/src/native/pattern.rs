@@ -2,7 +2,9 @@
 //! and `**` does not.
 //!
 //! A glob becomes a regular expression, but patterns that are plain text with an anchor or one star at the end, which most
-//! are, run as comparisons of bytes.
+//! are, run as comparisons of bytes. Any other goes through a table of states where the text is short.
+
+mod table;
 
 use memchr::memmem::Finder;
 use reel_lang::hir::Pattern;
@@ -10,6 +12,7 @@ use reel_lang::value::Value;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::View;
+use table::Table;
 
 /// A pattern that does not compile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +24,8 @@ pub struct PatternError {
 
 /// A compiled pattern may take so much memory.
 pub const MAX_COMPILED_LEN_BYTES: usize = 10 << 20;
+/// Up to this length a look-up for each byte costs less than setting up a search.
+const SHORT_LEN_BYTES: usize = 64;
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -31,7 +36,25 @@ pub enum Matcher {
     Contains(Box<Finder<'static>>),
     /// A glob of texts with `*` between them.
     Segments(Box<Segments>),
-    Regex(Box<Regex>),
+    Regex(Box<Engine>),
+}
+
+/// A general regular expression.
+#[derive(Debug)]
+pub struct Engine {
+    /// For short texts.
+    table: Option<Table>,
+    /// For long ones, which it can skip through.
+    regex: Regex,
+}
+
+impl Engine {
+    fn is_match(&self, text: &[u8]) -> bool {
+        match &self.table {
+            Some(table) if text.len() <= SHORT_LEN_BYTES => table.matches(text),
+            _ => self.regex.is_match(text),
+        }
+    }
 }
 
 impl Matcher {
@@ -63,7 +86,7 @@ impl Matcher {
             Matcher::Suffix(suffix) => text.ends_with(suffix),
             Matcher::Contains(finder) => finder.find(text).is_some(),
             Matcher::Segments(segments) => segments.matches(text),
-            Matcher::Regex(regex) => regex.is_match(text),
+            Matcher::Regex(engine) => engine.is_match(text),
         }
     }
 }
@@ -71,7 +94,7 @@ impl Matcher {
 fn compile(regex: &str, pattern: &str) -> Result<Matcher, PatternError> {
     let built = RegexBuilder::new(regex).size_limit(MAX_COMPILED_LEN_BYTES).build();
     let regex = built.map_err(|error| PatternError { pattern: pattern.into(), message: error.to_string() })?;
-    Ok(Matcher::Regex(Box::new(regex)))
+    Ok(Matcher::Regex(Box::new(Engine { table: Table::of(regex.as_str()), regex })))
 }
 
 /// A regular expression that is plain text with or without anchors.
@@ -197,7 +220,7 @@ fn literal(c: char, regex: &mut String) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -211,6 +234,8 @@ mod tests {
             for text in texts {
                 assert_eq!(matcher.matches_bytes(text.as_bytes()), expect, "{pattern:?} on {text:?}");
                 assert_eq!(plain.matches_bytes(text.as_bytes()), expect, "{pattern:?} as a regex on {text:?}");
+                let Matcher::Regex(engine) = &plain else { panic!("{plain:?} is no regex") };
+                assert_eq!(engine.regex.is_match(text.as_bytes()), expect, "{pattern:?} without a table on {text:?}");
             }
         }
     }
