@@ -4,10 +4,11 @@ use reel_lang::env::{Function, Param, Places, Returns};
 use reel_lang::ty::{Space, Ty};
 
 use super::{UNSIGNED, call};
-use crate::ir::{Arg, CompareOp, Inst};
+use crate::ir::{Arg, At, CompareOp, Inst};
 use crate::lower::shape::Shape;
 use crate::lower::{Lower, Lowered, Val};
 use reel_lang::hir::{Expr, ExprKind};
+use reel_lang::span::Span;
 
 pub(super) fn functions() -> Vec<Function> {
     vec![Function {
@@ -29,7 +30,16 @@ pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], 
     let span = expr.span;
     let pointer = super::arg(lower, args, 0, expr)?;
     if pointer.ty == Ty::Str {
-        return lower.value(pointer);
+        let text = lower.value(pointer)?;
+        return match (args.get(1), &text) {
+            (None, _) => Ok(text),
+            (Some(len), Val::Mem(from, Shape::Text(room))) => match constant_len(len) {
+                Some(len) if len < *room => Ok(cut(lower, *from, len, span)),
+                Some(_) => Ok(text),
+                None => lower.cannot(len.span, "a text is cut at a length that is known beforehand"),
+            },
+            _ => lower.cannot(span, "this text cannot be cut"),
+        };
     }
     let place = lower.place(pointer)?;
     let Some((address, space)) = lower.address_of(place, span) else {
@@ -63,6 +73,17 @@ pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], 
     let args = vec![Arg::At(to), Arg::Reg(bounded), Arg::Reg(address)];
     lower.b.push(Inst::Helper { dst: None, helper, args }, span);
     Ok(Val::Mem(to, shape))
+}
+
+/// The first bytes of a text, so many with the NUL.
+fn cut(lower: &mut Lower<'_>, from: At, len: u32, span: Span) -> Val {
+    let shape = Shape::Text(len.max(1));
+    let to = lower.b.buf(shape.len_bytes());
+    lower.b.push(Inst::Zero { to, len_bytes: shape.len_bytes() }, span);
+    if len > 1 {
+        lower.b.push(Inst::CopyBuf { to, from, len_bytes: len - 1 }, span);
+    }
+    Val::Mem(to, shape)
 }
 
 /// The length that a call names, where it is known.
