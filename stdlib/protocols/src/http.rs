@@ -131,10 +131,15 @@ impl HttpCodec {
             Side::Response => &mut self.response,
         }
     }
-}
 
-impl Codec for HttpCodec {
-    fn frame(&mut self, side: Side, input: &[u8], rest: Rest, demand: Demand) -> Result<Frame, Malformed> {
+    /// Compiled once for each side, so that nothing is asked twice.
+    fn frame_of<const IS_REQUEST: bool>(
+        &mut self,
+        input: &[u8],
+        rest: Rest,
+        demand: Demand,
+    ) -> Result<Frame, Malformed> {
+        let side = if IS_REQUEST { Side::Request } else { Side::Response };
         if side == Side::Request && self.open.back().is_some_and(|asked| asked.may_leave_http()) {
             return Ok(Frame::Incomplete);
         }
@@ -152,11 +157,14 @@ impl Codec for HttpCodec {
             return Ok(Frame::Incomplete);
         }
         let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-        let Some(head) = head::parse(side, input, &mut headers)? else {
+        let window = input.get(..HEAD_LEN_MAX).unwrap_or(input);
+        let (head_len, head) = head::parse(side, window, &mut headers);
+        if !matches!(head_len, Ok(Some(_))) {
+            head_len.map_or_else(|error| head::judge(side, window, error), |_| Ok(()))?;
             progress.searched = input.len();
             head::check_len(input, false)?;
             return Ok(Frame::Incomplete);
-        };
+        }
         let facts = framing::Facts::of(&head)?;
         let framing = facts.framing(&head, asked)?;
         let Some(len) = framing.end(input, head.len, rest, &mut progress.chunks)? else {
@@ -166,9 +174,18 @@ impl Codec for HttpCodec {
         *progress = Progress::default();
         let message = fields::message(&head, input.get(..len).unwrap_or_default(), framing, demand)?;
         if side == Side::Request {
-            self.framed = Some(Asked { head: head.is(b"HEAD"), connect: head.is(b"CONNECT"), upgrade: facts.upgrade });
+            self.framed = Some(Asked { head: head.is("HEAD"), connect: head.is("CONNECT"), upgrade: facts.upgrade });
         }
         Ok(Frame::Message { message, len })
+    }
+}
+
+impl Codec for HttpCodec {
+    fn frame(&mut self, side: Side, input: &[u8], rest: Rest, demand: Demand) -> Result<Frame, Malformed> {
+        match side {
+            Side::Request => self.frame_of::<true>(input, rest, demand),
+            Side::Response => self.frame_of::<false>(input, rest, demand),
+        }
     }
 
     fn find_boundary(&mut self, side: Side, input: &[u8]) -> Option<usize> {

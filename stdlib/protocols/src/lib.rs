@@ -35,6 +35,17 @@ impl Demand {
     pub fn wants(self, field: FieldId) -> bool {
         field.0 >= 64 || self.0 & (1 << field.0) != 0
     }
+
+    /// How many of a side's `count` slots, from `first`, it takes to hold all that are wanted; at least one.
+    pub(crate) fn room(self, first: u32, count: usize) -> usize {
+        let end = (first as usize).saturating_add(count);
+        if end > 64 {
+            return count;
+        }
+        let up_to_end = u64::MAX.checked_shr(64_u32.saturating_sub(end as u32)).unwrap_or_default();
+        let used = u64::BITS.saturating_sub((self.0 & up_to_end).leading_zeros()) as usize;
+        used.saturating_sub(first as usize).max(1)
+    }
 }
 
 /// One decoded message.

@@ -12,7 +12,7 @@ use super::{chunked, encode, form, shared, target, text};
 use crate::{Demand, Malformed, Message};
 
 /// Makes the message of a whole input. Method and status are always there: pairing needs them.
-#[inline]
+#[inline(always)]
 pub(super) fn message(
     head: &Head<'_, '_>,
     input: &[u8],
@@ -21,10 +21,11 @@ pub(super) fn message(
 ) -> Result<Message, Malformed> {
     let side = head.side();
     let slots = shared(side);
-    let mut message = match side {
-        Side::Request => Message::sized(side, request::FIRST, request::COUNT),
-        Side::Response => Message::sized(side, response::FIRST, response::COUNT),
+    let (first, count) = match side {
+        Side::Request => (request::FIRST, request::COUNT),
+        Side::Response => (response::FIRST, response::COUNT),
     };
+    let mut message = Message::sized(side, first, demand.room(first, count));
     message.wire_len = input.len() as u64;
     match head.first {
         First::Request { method, target } => {
@@ -57,9 +58,18 @@ fn fixed(text: &'static str) -> Value {
     Value::Str(Bytes::from_static(text.as_bytes()))
 }
 
+#[inline]
 fn method_value(method: &str) -> Value {
-    let known = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
-    known.into_iter().find(|known| *known == method).map_or_else(|| Value::text(method), fixed)
+    match method {
+        "GET" => fixed("GET"),
+        "POST" => fixed("POST"),
+        "PUT" => fixed("PUT"),
+        "DELETE" => fixed("DELETE"),
+        "PATCH" => fixed("PATCH"),
+        "HEAD" => fixed("HEAD"),
+        "OPTIONS" => fixed("OPTIONS"),
+        other => Value::text(other),
+    }
 }
 
 fn request_fields(message: &mut Message, head: &Head<'_, '_>, target: &[u8], demand: Demand) {

@@ -33,8 +33,9 @@ impl Head<'_, '_> {
     }
 
     /// Whether this is a request with a method.
-    pub(super) fn is(&self, wanted: &[u8]) -> bool {
-        matches!(self.first, First::Request { method, .. } if method.as_bytes() == wanted)
+    #[inline]
+    pub(super) fn is(&self, wanted: &str) -> bool {
+        matches!(self.first, First::Request { method, .. } if method == wanted)
     }
 
     /// The version as a recording shows it.
@@ -45,14 +46,13 @@ impl Head<'_, '_> {
 
 type Space<'a> = [MaybeUninit<httparse::Header<'a>>; HEADERS_MAX];
 
-/// Parses a head; none while it is not whole.
+/// Parses a head. It holds only if its length is given: it is not whole else, or wrong, which [`judge`] tells.
 #[inline(always)]
 pub(super) fn parse<'h, 'a>(
     side: Side,
-    input: &'a [u8],
+    window: &'a [u8],
     space: &'h mut Space<'a>,
-) -> Result<Option<Head<'h, 'a>>, Malformed> {
-    let window = input.get(..HEAD_LEN_MAX).unwrap_or(input);
+) -> (Result<Option<usize>, httparse::Error>, Head<'h, 'a>) {
     let (status, first, version, headers) = match side {
         Side::Request => {
             let mut request = httparse::Request::new(&mut []);
@@ -72,22 +72,24 @@ pub(super) fn parse<'h, 'a>(
             (status, first, response.version, &*response.headers)
         }
     };
-    match status {
-        Ok(httparse::Status::Complete(len)) => Ok(Some(Head { first, minor: version.unwrap_or(1), headers, len })),
+    let len = match status {
+        Ok(httparse::Status::Complete(len)) => Ok(Some(len)),
         Ok(httparse::Status::Partial) => Ok(None),
-        Err(error) => judge(side, window, error),
-    }
+        Err(error) => Err(error),
+    };
+    let whole_len = if let Ok(Some(len)) = len { len } else { 0 };
+    (len, Head { first, minor: version.unwrap_or(1), headers, len: whole_len })
 }
 
 /// Judges a wrong head by its whole lines only, so that how the bytes were cut makes no difference: [`parse`] is called again when
 /// a line ends.
 #[cold]
-fn judge<'h, 'a>(side: Side, input: &[u8], error: httparse::Error) -> Result<Option<Head<'h, 'a>>, Malformed> {
+pub(super) fn judge(side: Side, input: &[u8], error: httparse::Error) -> Result<(), Malformed> {
     let lines = memchr::memrchr(b'\n', input).and_then(|lf| input.get(..=lf)).unwrap_or_default();
     if lines.len() == input.len() || is_wrong(side, lines) {
         return Err(malformed(side, input, error));
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Refuses a head that is not whole and too long.
