@@ -72,12 +72,13 @@ impl Service {
 
 impl Recorded {
     pub fn orders(service: &Service, clients: usize) -> Recorded {
-        let port = free_port().unwrap();
-        let drive = format!("{} {} {port} {clients}", python().display(), app("pg-client/drive.py").display());
-        Recorded::of(service, port, &drive, clients * 2 + OTHER_REQUESTS)
+        Recorded::requests(service, clients, "", clients * 2 + OTHER_REQUESTS)
     }
 
-    fn of(service: &Service, port: u16, drive: &str, tests: usize) -> Recorded {
+    /// What `pg-client/drive.py` asks.
+    fn requests(service: &Service, clients: usize, kind: &str, tests: usize) -> Recorded {
+        let port = free_port().unwrap();
+        let drive = &format!("{} {} {port} {clients} {kind}", python().display(), app("pg-client/drive.py").display());
         let server = Postgres::start("scram-sha-256").expect("postgres starts");
         let recorded = Recorded { service: service.clone(), port, server_port: server.port, folder: folder(), tests };
         let mut command = reel(["record", "--drive", drive, "-o"]);
@@ -127,12 +128,12 @@ fn check(service: &Service, clients: usize) {
     Recorded::orders(service, clients).passes();
 }
 
-/// A service that has one kind of request asked of it, once.
+/// A service of which one client, and many at once, ask one kind of request each.
 #[track_caller]
-fn check_request(service: &Service, request: &str) {
-    let port = free_port().unwrap();
-    let drive = request.replace("PORT", &port.to_string());
-    Recorded::of(service, port, &drive, 1).passes();
+fn check_request(service: &Service, kind: &str) {
+    for clients in [1, MANY_CLIENTS] {
+        Recorded::requests(service, clients, kind, clients).passes();
+    }
 }
 
 #[test]
@@ -231,19 +232,22 @@ fn django() {
 /// A COPY in the binary format.
 #[test]
 fn an_import() {
-    if can_run(&[&package("asyncpg"), &package("fastapi"), Path::new("curl")]) {
-        let orders = r#"[{"name":"tea","price":"2.50"},{"name":"salt","price":"0.80"}]"#;
-        let drive = format!("curl -sf http://127.0.0.1:PORT/import -H content-type:application/json -d '{orders}'");
-        check_request(&Service::asyncpg(), &drive);
+    if can_run(&[&package("asyncpg"), &package("fastapi")]) {
+        check_request(&Service::asyncpg(), "import");
+    }
+}
+
+#[test]
+fn a_transaction_that_rolls_back() {
+    if can_run(&[&package("asyncpg"), &package("fastapi")]) {
+        check_request(&Service::asyncpg(), "undone");
     }
 }
 
 /// A service that reads the clock, makes UUIDs, and signs JWTs.
 #[test]
 fn tokens() {
-    if can_run(&[&package("asyncpg"), &package("fastapi"), Path::new("curl")]) {
-        let drive = "curl -sf -X POST http://127.0.0.1:PORT/tokens";
-        let service = Service::asyncpg().under(app("pg-asyncpg/rules.rr"));
-        check_request(&service, drive);
+    if can_run(&[&package("asyncpg"), &package("fastapi")]) {
+        check_request(&Service::asyncpg().under(app("pg-asyncpg/rules.rr")), "tokens");
     }
 }

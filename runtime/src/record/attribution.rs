@@ -8,20 +8,24 @@
 //!   call, or was itself answered while this call was not. It does not matter which thread, queue, futex or pipe handed the request on. It is
 //!   sound where a request does one thing at a time, which the whole recording must bear out, too.
 //! - **trace** ([`trace`]): the call carries the trace id of exactly one request that was open.
+//! - **value** ([`value`]): the call carries what a program made up (an id, a token), and only one request that was open can have known
+//!   it. It is looked for only where none of the above tells.
 //! - **window**: exactly one request was open in the whole app when the call began.
 //!
 //! Otherwise the requests that were open are candidates, without those that the sockets rule out. Where a trace id contradicts a
-//! thread or a socket, both requests are. A call before the first request belongs to the start-up; one while no request was open belongs to
+//! thread or a socket, both requests are. What trace ids and values tell of some calls may settle others by their sockets. A call before the first request belongs to the start-up; one while no request was open belongs to
 //! the set as a whole.
 
 mod distinct;
 mod threads;
 pub mod trace;
 mod turns;
+pub mod value;
 
 use reel_probes::event::Task;
 
 use trace::TraceIds;
+use value::Words;
 
 /// A request to the app, as far as attribution needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +70,7 @@ pub enum Evidence {
     Thread,
     Socket,
     Trace,
+    Value,
     Window,
 }
 
@@ -81,22 +86,24 @@ pub enum Cause {
     Background,
 }
 
-/// Attributes each call. Both must be in the order in which they began.
-pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing]) -> Vec<Cause> {
+/// Attributes each call. Both must be in the order in which they began; `words` are looked into where nothing else tells.
+pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], words: &dyn Words) -> Vec<Cause> {
     let first_ns = incoming.first().map_or(u64::MAX, |request| request.began_ns);
     let open = open_requests(incoming, outgoing);
     let by_thread = threads::owners(incoming, outgoing, &open);
     let by_socket = turns::domains(incoming, outgoing, &open, &by_thread);
     let by_trace: Vec<Option<usize>> =
         outgoing.iter().zip(&open).map(|(call, open)| trace::owner(incoming, call, open)).collect();
-    // What the trace ids tell of some calls may settle others.
-    let known: Vec<Option<usize>> = by_thread
-        .iter()
-        .zip(&by_socket)
-        .zip(&by_trace)
-        .map(|((thread, domain), trace)| thread.or_else(|| only(domain.as_deref())).or(*trace))
-        .collect();
-    let settled = by_trace.iter().any(Option::is_some).then(|| turns::domains(incoming, outgoing, &open, &known));
+    let causal = |i: usize| by_thread[i].or_else(|| only(by_socket[i].as_deref())).or(by_trace[i]);
+    let untold: Vec<usize> = (0..outgoing.len()).filter(|&i| open[i].len() > 1 && causal(i).is_none()).collect();
+    let mut by_value = value::owners(incoming, outgoing, &open, &untold, words);
+    for (owner, domain) in by_value.iter_mut().zip(&by_socket) {
+        // What the sockets rule out is no evidence.
+        *owner = owner.filter(|owner| domain.as_ref().is_none_or(|domain| domain.contains(owner)));
+    }
+    let known: Vec<Option<usize>> = (0..outgoing.len()).map(|i| causal(i).or(by_value[i])).collect();
+    let is_told = by_trace.iter().chain(&by_value).any(Option::is_some);
+    let settled = is_told.then(|| turns::domains(incoming, outgoing, &open, &known));
     let settled = settled.as_ref().unwrap_or(&by_socket);
     (0..outgoing.len())
         .map(|i| {
@@ -105,6 +112,7 @@ pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing]) -> Vec<Cause> {
                 thread: by_thread[i],
                 socket: only(by_socket[i].as_deref()),
                 trace: by_trace[i],
+                value: by_value[i],
                 domain: settled[i].as_deref(),
             };
             if outgoing[i].began_ns < first_ns { Cause::StartUp } else { found.cause() }
@@ -119,7 +127,8 @@ struct Found<'a> {
     thread: Option<usize>,
     socket: Option<usize>,
     trace: Option<usize>,
-    /// Whom the sockets leave, the trace ids of other calls considered.
+    value: Option<usize>,
+    /// Whom the sockets leave, the trace ids and values of other calls considered.
     domain: Option<&'a [usize]>,
 }
 
@@ -139,9 +148,10 @@ impl Found<'_> {
             (Some((request, evidence)), ..) => Cause::Certain(request, evidence),
             (None, Some(traced), _) => Cause::Certain(traced, Evidence::Trace),
             (None, None, [request]) => Cause::Certain(*request, Evidence::Window),
-            (None, None, open) => match self.domain {
-                Some([request]) => Cause::Certain(*request, Evidence::Socket),
-                Some(domain) if !domain.is_empty() => Cause::Candidates(domain.to_vec()),
+            (None, None, open) => match (self.value, self.domain) {
+                (Some(request), _) => Cause::Certain(request, Evidence::Value),
+                (None, Some([request])) => Cause::Certain(*request, Evidence::Socket),
+                (None, Some(domain)) if !domain.is_empty() => Cause::Candidates(domain.to_vec()),
                 _ => Cause::Candidates(open.to_vec()),
             },
         }

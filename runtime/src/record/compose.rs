@@ -11,9 +11,10 @@ use reel_lang::schema::Direction;
 use reel_protocols::{Message, Protocol};
 
 use super::attribution::trace::TraceIds;
+use super::attribution::value::{Of, Words};
 use super::attribution::{self, Cause, Evidence, Incoming, Outgoing};
 use super::collector::{Captured, Collected, Refusal, began_ns};
-use super::flows::Finder;
+use super::flows::{self, Finder};
 use crate::capture::connections::{ConnId, Ends, Moment};
 use crate::recording::{
     Attribution, CallId, Circumstance, Cue, Destination, EffectRef, Ending, Error, Exchange, MockId, Owner, Scope,
@@ -77,10 +78,31 @@ pub fn compose(
         collected.exchanges.into_iter().partition(|captured| captured.ends.direction == Direction::In);
     let calls = calls(outgoing, collected.refusals);
     let requests: Vec<Incoming> = incoming.iter().map(request).collect();
-    let causes = attribution::attribute(&requests, &calls.iter().map(Call::outgoing).collect::<Vec<_>>());
+    let outgoing: Vec<Outgoing> = calls.iter().map(Call::outgoing).collect();
+    let causes = attribution::attribute(&requests, &outgoing, &Said { incoming: &incoming, calls: &calls });
 
+    let finder = finder(&incoming, &calls);
+    let mut composer = Composer {
+        start_ns,
+        comm,
+        selection,
+        writer,
+        finder,
+        tests: Vec::with_capacity(incoming.len()),
+        last_of_connection: HashMap::new(),
+        written: Written::default(),
+    };
+    incoming.into_iter().for_each(|captured| composer.test(captured));
+    for (call, cause) in calls.into_iter().zip(causes) {
+        composer.call(call, &cause)?;
+    }
+    composer.finish()
+}
+
+/// What finds the values that flow, when it knows what was asked.
+fn finder(incoming: &[Captured], calls: &[Call]) -> Finder {
     let mut finder = Finder::default();
-    for captured in &incoming {
+    for captured in incoming {
         if let Some(request) = &captured.exchange.request {
             finder.asks(request.first_ns, captured.exchange.protocol, &request.message);
         }
@@ -88,81 +110,128 @@ pub fn compose(
     for (protocol, sent_ns, request) in calls.iter().filter_map(Call::request) {
         finder.calls(sent_ns, protocol, request);
     }
+    finder
+}
 
-    let describe = |conn: Option<ConnId>, ends: &Ends, moment: Moment, ended_ns: Option<u64>| Circumstance {
-        at_ns: moment.time_ns.saturating_sub(start_ns),
-        latency_ns: ended_ns.map(|end| end.saturating_sub(moment.time_ns)),
-        pid: moment.task.tgid,
-        tid: moment.task.tid,
-        comm: comm(moment.task.tid),
-        peer: Some(ends.client),
-        connection: conn.map_or(0, |conn| conn.0),
-    };
+/// A test on its way to the disk: calls come to it after it was judged.
+struct Judged {
+    exchange: Exchange,
+    verdict: Verdict,
+    at: Circumstance,
+    effects: Vec<EffectRef>,
+}
 
-    let mut written = Written::default();
-    let mut tests = Vec::with_capacity(incoming.len());
-    for captured in incoming {
-        let (moment, ended_ns) = span(&captured);
-        let at = describe(Some(captured.conn), &captured.ends, moment, ended_ns);
-        let mut exchange = recorded(captured);
-        let seen = finder.see(&exchange);
-        let verdict = selection.judge(&mut exchange, &at);
-        let is_recorded = !verdict.is_skipped;
-        finder.test(tests.len(), seen, is_recorded.then_some(&exchange), moment.time_ns, ended_ns);
-        written.skipped += usize::from(verdict.is_skipped);
-        tests.push((exchange, verdict, at, Vec::new()));
+/// Writes calls as they come, and the tests that made them at the end.
+struct Composer<'a> {
+    start_ns: u64,
+    comm: &'a dyn Fn(u32) -> String,
+    selection: &'a mut dyn Selection,
+    writer: &'a mut Writer,
+    finder: Finder,
+    tests: Vec<Judged>,
+    last_of_connection: HashMap<ConnId, MockId>,
+    written: Written,
+}
+
+impl Composer<'_> {
+    fn circumstance(&self, conn: Option<ConnId>, ends: &Ends, moment: Moment, ended_ns: Option<u64>) -> Circumstance {
+        Circumstance {
+            at_ns: moment.time_ns.saturating_sub(self.start_ns),
+            latency_ns: ended_ns.map(|end| end.saturating_sub(moment.time_ns)),
+            pid: moment.task.tgid,
+            tid: moment.task.tid,
+            comm: (self.comm)(moment.task.tid),
+            peer: Some(ends.client),
+            connection: conn.map_or(0, |conn| conn.0),
+        }
     }
 
-    let mut last_of_connection: HashMap<ConnId, MockId> = HashMap::new();
-    for (call, cause) in calls.into_iter().zip(causes) {
-        let owners = owners(&cause).into_iter().filter(|&(test, _)| !tests[test].1.is_skipped).collect::<Vec<_>>();
+    fn test(&mut self, captured: Captured) {
+        let (moment, ended_ns) = span(&captured);
+        let at = self.circumstance(Some(captured.conn), &captured.ends, moment, ended_ns);
+        let mut exchange = recorded(captured);
+        let seen = self.finder.see(&exchange);
+        let verdict = self.selection.judge(&mut exchange, &at);
+        let kept = (!verdict.is_skipped).then_some(&exchange);
+        self.finder.test(self.tests.len(), seen, kept, moment.time_ns, ended_ns);
+        self.written.skipped += usize::from(verdict.is_skipped);
+        self.tests.push(Judged { exchange, verdict, at, effects: Vec::new() });
+    }
+
+    fn call(&mut self, call: Call, cause: &Cause) -> Result<(), Error> {
+        let mut owners = owners(cause);
+        owners.retain(|&(test, _)| !self.tests[test].verdict.is_skipped);
         if owners.is_empty() && matches!(cause, Cause::Certain(..) | Cause::Candidates(_)) {
-            written.skipped += 1;
-            continue;
+            self.written.skipped += 1;
+            return Ok(());
         }
-        let moment = call.moment();
-        let (conn, ends, ended_ns) = (call.conn(), call.ends(), call.ended_ns());
-        let at = describe(conn, &ends, moment, ended_ns);
+        let conn = call.conn();
+        let at = self.circumstance(conn, &call.ends(), call.moment(), call.ended_ns());
         let sent_ns = call.request().map_or(u64::MAX, |(_, sent_ns, _)| sent_ns);
         let (mut exchange, is_push) = call.recorded();
-        let seen = finder.see(&exchange);
-        let verdict = selection.judge(&mut exchange, &at);
+        let seen = self.finder.see(&exchange);
+        let verdict = self.selection.judge(&mut exchange, &at);
         if verdict.is_skipped {
-            written.skipped += 1;
-            continue;
+            self.written.skipped += 1;
+            return Ok(());
         }
-        let cue = is_push.then(|| match conn.and_then(|conn| last_of_connection.get(&conn)) {
+        let cue = is_push.then(|| match conn.and_then(|conn| self.last_of_connection.get(&conn)) {
             Some(id) => Cue::After(id.clone()),
             None => Cue::Connect,
         });
-        let spots = finder.spots(seen, &exchange);
-        let id = writer.add_mock(scope(&cause), cue, exchange, verdict.tags, at)?;
+        let spots = self.finder.spots(seen, &exchange);
+        let id = self.writer.add_mock(scope(cause), cue, exchange, verdict.tags, at)?;
         if let Some(call) = CallId::of(&id) {
-            finder.call(Owner::Mock(call), sent_ns, spots);
+            self.finder.call(Owner::Mock(call), sent_ns, spots);
         }
-        written.mocks += 1;
+        self.written.mocks += 1;
         if let Some(conn) = conn {
-            last_of_connection.insert(conn, id.clone());
+            self.last_of_connection.insert(conn, id.clone());
         }
         for (test, attribution) in owners {
-            tests[test].3.push(EffectRef { mock: id.clone(), attribution });
+            self.tests[test].effects.push(EffectRef { mock: id.clone(), attribution });
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Written, Error> {
+        let mut count = 0;
+        let number = |test: &Judged| {
+            count += u32::from(!test.verdict.is_skipped);
+            TestId(count)
+        };
+        let numbers: Vec<TestId> = self.tests.iter().map(number).collect();
+        let number = |test: usize| numbers.get(test).copied();
+        for (index, test) in self.tests.into_iter().enumerate().filter(|(_, test)| !test.verdict.is_skipped) {
+            let flows = self.finder.flows(index, &number);
+            self.writer.add_test_with(test.exchange, test.effects, test.verdict.tags, flows, test.at)?;
+            self.written.tests += 1;
+        }
+        Ok(self.written)
+    }
+}
+
+/// What was captured, for who looks into it.
+struct Said<'a> {
+    incoming: &'a [Captured],
+    calls: &'a [Call],
+}
+
+impl Words for Said<'_> {
+    fn values(&self, of: Of, is_wanted: &dyn Fn(&[u8]) -> bool, each: &mut dyn FnMut(Vec<u8>)) {
+        let captured = match of {
+            Of::Request(at) | Of::Response(at) => self.incoming.get(at),
+            Of::Call(at) | Of::Answer(at) => self.calls.get(at).and_then(Call::captured),
+        };
+        let Some(exchange) = captured.map(|captured| &captured.exchange) else { return };
+        let message = match of {
+            Of::Request(_) | Of::Call(_) => &exchange.request,
+            Of::Response(_) | Of::Answer(_) => &exchange.response,
+        };
+        if let Some(timed) = message {
+            flows::values(exchange.protocol, &timed.message, is_wanted).for_each(each);
         }
     }
-    let mut count = 0;
-    let numbers: Vec<TestId> = tests
-        .iter()
-        .map(|test| {
-            count += u32::from(!test.1.is_skipped);
-            TestId(count)
-        })
-        .collect();
-    let number = |test: usize| numbers.get(test).copied();
-    for (test, (exchange, verdict, at, effects)) in tests.into_iter().enumerate().filter(|(_, test)| !test.1.is_skipped)
-    {
-        writer.add_test_with(exchange, effects, verdict.tags, finder.flows(test, &number), at)?;
-        written.tests += 1;
-    }
-    Ok(written)
 }
 
 /// A call of the app: an exchange, or a connection that was refused.
@@ -199,25 +268,26 @@ impl Call {
         }
     }
 
-    fn ended_ns(&self) -> Option<u64> {
+    fn captured(&self) -> Option<&Captured> {
         match self {
-            Call::Exchange(captured) => span(captured).1,
+            Call::Exchange(captured) => Some(captured),
             Call::Refused(_) => None,
         }
     }
 
+    fn ended_ns(&self) -> Option<u64> {
+        self.captured().and_then(|captured| span(captured).1)
+    }
+
     /// The request, and when its last byte was sent.
     fn request(&self) -> Option<(&'static dyn Protocol, u64, &Message)> {
-        let Call::Exchange(captured) = self else { return None };
+        let captured = self.captured()?;
         let request = captured.exchange.request.as_ref()?;
         Some((captured.exchange.protocol, request.last_ns, &request.message))
     }
 
     fn conn(&self) -> Option<ConnId> {
-        match self {
-            Call::Exchange(captured) => Some(captured.conn),
-            Call::Refused(_) => None,
-        }
+        self.captured().map(|captured| captured.conn)
     }
 
     fn ends(&self) -> Ends {
@@ -308,6 +378,7 @@ fn attribution(evidence: Evidence) -> Attribution {
         Evidence::Thread => Attribution::Thread,
         Evidence::Socket => Attribution::Socket,
         Evidence::Trace => Attribution::Trace,
+        Evidence::Value => Attribution::Value,
         Evidence::Window => Attribution::Window,
     }
 }

@@ -236,6 +236,15 @@ impl Finder {
     }
 }
 
+/// The values in a message that are wanted.
+pub fn values(
+    protocol: &dyn Protocol,
+    message: &Message,
+    is_wanted: &dyn Fn(&[u8]) -> bool,
+) -> impl Iterator<Item = Vec<u8>> + use<> {
+    sightings(protocol, message, is_wanted).into_iter().map(|sighting| sighting.value)
+}
+
 /// The values in a message, of a text the longest piece first.
 fn sightings(protocol: &dyn Protocol, message: &Message, is_wanted: &dyn Fn(&[u8]) -> bool) -> Vec<Sighting> {
     let (mut found, mut leaf) = (Vec::new(), 0);

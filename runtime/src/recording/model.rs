@@ -164,6 +164,8 @@ pub enum Attribution {
     Socket,
     /// The call carries the trace id of the request, and of no other that was open.
     Trace,
+    /// The call carries what a program made up, and no other request that was open can have known it.
+    Value,
     /// No other request was open when the call began.
     Window,
     /// It belongs to this test or to another one that lists it as well.
@@ -172,8 +174,14 @@ pub enum Attribution {
 
 impl Attribution {
     /// Every attribution.
-    pub const ALL: [Attribution; 5] =
-        [Attribution::Thread, Attribution::Socket, Attribution::Trace, Attribution::Window, Attribution::Candidate];
+    pub const ALL: [Attribution; 6] = [
+        Attribution::Thread,
+        Attribution::Socket,
+        Attribution::Trace,
+        Attribution::Value,
+        Attribution::Window,
+        Attribution::Candidate,
+    ];
 
     /// The word in recordings.
     pub fn name(self) -> &'static str {
@@ -181,6 +189,7 @@ impl Attribution {
             Attribution::Thread => "thread",
             Attribution::Socket => "socket",
             Attribution::Trace => "trace",
+            Attribution::Value => "value",
             Attribution::Window => "window",
             Attribution::Candidate => "candidate",
         }

@@ -85,6 +85,7 @@ fn why(recording: &Recording, effect: &EffectOutline) -> String {
         Attribution::Thread => "its thread had read this request".to_owned(),
         Attribution::Socket => "by the sockets no other request can have made it".to_owned(),
         Attribution::Trace => "it carries this request's trace id".to_owned(),
+        Attribution::Value => "only this request can have known a value in it".to_owned(),
         Attribution::Window => "no other request was open".to_owned(),
         Attribution::Candidate => {
             let others = recording.tests().iter().filter(|test| test.effects.iter().any(|e| e.call == effect.call));

@@ -1,4 +1,6 @@
-"""The client of the services on PostgreSQL (`tests/apps/pg-*`): from so many threads, an order each is made and read; then one request of each other kind."""
+"""The client of the services on PostgreSQL (`tests/apps/pg-*`): from so many threads, an order each is made and read; then one request of each other kind.
+Where a kind is named, each thread makes one request of that kind, and that is all.
+"""
 
 import http.client
 import json
@@ -28,13 +30,27 @@ def order(client):
         failed.append(f"another order came back: {read}")
 
 
-threads = [threading.Thread(target=order, args=(client,)) for client in range(clients)]
+def undo(client):
+    ask("POST", "/undone", {"name": f"spilt-{client}", "price": "1.00"})
+
+
+def load(client):
+    ask("POST", "/import", [{"name": f"{kind}-{client}", "price": "0.80"} for kind in ("tea", "salt")])
+
+
+def issue(client):
+    ask("POST", "/tokens")
+
+
+kind = sys.argv[3] if len(sys.argv) > 3 else None
+each = {None: order, "undone": undo, "import": load, "tokens": issue}[kind]
+threads = [threading.Thread(target=each, args=(client,)) for client in range(clients)]
 for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-if not failed:
+if not failed and kind is None:
     ask("GET", "/types")
-    ask("POST", "/undone", {"name": "spilt", "price": "1.00"})
+    undo("last")
 if failed:
     sys.exit("\n".join(failed))

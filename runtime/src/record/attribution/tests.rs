@@ -1,47 +1,72 @@
 //! Attribution as transcripts: each step is a moment, in which a thread reads or writes.
 
+use super::value::Of;
 use super::*;
 
+/// What messages say.
+#[derive(Default)]
+struct Told(Vec<(Of, Vec<u8>)>);
+
+impl Words for Told {
+    fn values(&self, of: Of, is_wanted: &dyn Fn(&[u8]) -> bool, each: &mut dyn FnMut(Vec<u8>)) {
+        let said = self.0.iter().filter(|(other, value)| *other == of && is_wanted(value));
+        said.for_each(|(_, value)| each(value.clone()));
+    }
+}
+
 /// A moment of a transcript: `A<1` thread 1 reads request A, `A>1` it writes the response; `x>1` it makes call x, `x<1` it reads the
-/// answer. `x@7>1` makes it on connection 7; each call else has a connection of its own. A letter may carry a trace id: `A#id<1`.
+/// answer. `x@7>1` makes it on connection 7; each call else has a connection of its own. A letter may carry a trace id, `A#id<1`, or
+/// what a program made up, `x$a>1`.
 fn check(steps: &str, expect: &str) {
+    let mut words = Told::default();
     let (mut incoming, mut outgoing) = (Vec::<(String, Incoming)>::new(), Vec::<(String, Outgoing)>::new());
     for (moment, step) in steps.split_whitespace().enumerate() {
         let time_ns = 10 * (moment as u64 + 1);
         let at = step.find(['<', '>']).unwrap();
         let (what, thread) = (&step[..at], step[at + 1..].parse().unwrap());
         let task = Task { tgid: 1, tid: thread };
+        let (what, value) = what.split_once('$').unwrap_or((what, ""));
         let (what, id) = what.split_once('#').unwrap_or((what, ""));
         let (name, connection) = what.split_once('@').unwrap_or((what, ""));
         let traced = format!("0123456789abcdef{id}");
         let headers = (!id.is_empty()).then_some(("x-request-id", traced.as_bytes()));
         let trace = TraceIds::in_headers(headers.into_iter());
         let reads = step.as_bytes()[at] == b'<';
+        let mut says = |of: Of| {
+            if !value.is_empty() {
+                words.0.push((of, format!("6fa459ea-ee8a-3ca4-894e-db77e160355{value}").into_bytes()));
+            }
+        };
         match (name.chars().all(char::is_uppercase), reads) {
             (true, true) => {
                 let request = Incoming { reader: task, writer: None, began_ns: time_ns, ended_ns: u64::MAX, trace };
+                says(Of::Request(incoming.len()));
                 incoming.push((name.to_owned(), request));
             }
             (true, false) => {
-                let (_, request) = incoming.iter_mut().find(|(known, _)| known == name).unwrap();
+                let at = incoming.iter().position(|(known, _)| known == name).unwrap();
+                says(Of::Response(at));
+                let request = &mut incoming[at].1;
                 (request.writer, request.ended_ns) = (Some(task), time_ns);
             }
             (false, false) => {
                 let connection = connection.parse().unwrap_or(100 + outgoing.len() as u32);
                 let call =
                     Outgoing { caller: task, connection: Some(connection), began_ns: time_ns, answer: None, trace };
+                says(Of::Call(outgoing.len()));
                 outgoing.push((name.to_owned(), call));
             }
             (false, true) => {
-                let (_, call) = outgoing.iter_mut().find(|(known, _)| known == name).unwrap();
-                call.answer = Some((time_ns, task));
+                let at = outgoing.iter().position(|(known, _)| known == name).unwrap();
+                says(Of::Answer(at));
+                outgoing[at].1.answer = Some((time_ns, task));
             }
         }
     }
     let requests: Vec<Incoming> = incoming.iter().map(|(_, request)| request.clone()).collect();
     let calls: Vec<Outgoing> = outgoing.iter().map(|(_, call)| call.clone()).collect();
     let name = |&i: &usize| incoming[i].0.clone();
-    let shown: Vec<String> = attribute(&requests, &calls)
+    let shown: Vec<String> = attribute(&requests, &calls, &words)
         .into_iter()
         .zip(&outgoing)
         .map(|(cause, (call, _))| match cause {
@@ -126,6 +151,32 @@ fn a_trace_id_tells_where_nothing_else_does() {
 #[test]
 fn what_a_trace_id_contradicts_is_open() {
     check("A#a<1 B#b<2 x#a>2 y>1 x<2 y<1 B>2 A>1", "x=a|b y=a:thread");
+}
+
+#[test]
+fn what_only_one_request_can_have_known_is_evidence() {
+    // The app made it up and gave it away in A's response; its own answer may have it, too.
+    check("A<1 B<1 x$a>1 y>1 x<1 y<1 A$a>1 B>1", "x=a:value y=b:socket");
+    check("A<1 B<1 x$a>1 y>1 x$a<1 y<1 A$a>1 B>1", "x=a:value y=b:socket");
+    // A brought it.
+    check("A$a<1 B<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a:value y=b:socket");
+    check("A$a<1 B$b<1 y$b>1 x$a>1 x<1 y<1 A>1 B>1", "y=b:value x=a:value");
+    // A makes two calls at once.
+    check("A$a<1 B<1 x$a>1 y$a>1 x<1 y<1 A>1 B>1", "x=a:value y=a:value");
+}
+
+#[test]
+fn what_others_may_have_known_is_no_evidence() {
+    // Two requests have it.
+    check("A$a<1 B$a<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a|b y=a|b");
+    check("A<1 B<1 x$a>1 y>1 x<1 y<1 A$a>1 B$a>1", "x=a|b y=a|b");
+    // The app knew it before.
+    check("C<1 w$a>1 w<1 C>1 A<1 B<1 x$a>1 y>1 x<1 y<1 A$a>1 B>1", "w=c:window x=a|b y=a|b");
+    // B's call may have told A.
+    check("A<1 B<1 x$a>1 y>1 x<1 y$a<1 A$a>1 B>1", "x=a|b y=a|b");
+    // It is nobody's, or that of a request that is over.
+    check("A<1 B<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a|b y=a|b");
+    check("C$a<1 C>1 A<1 B<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a|b y=a|b");
 }
 
 /// Services made up at random, whose truth is known.
@@ -217,7 +268,7 @@ mod made_up {
     /// Of 10,000 calls, how many are attributed wrongly or to candidates without the true one, and how many stay open.
     fn measure(service: Service, seed: u64) -> (usize, usize, usize) {
         let (incoming, outgoing, truth) = run(service, &mut Dice(seed));
-        let causes = attribute(&incoming, &outgoing);
+        let causes = attribute(&incoming, &outgoing, &Told::default());
         let wrong = causes.iter().zip(&truth).filter(|(cause, truth)| match cause {
             Cause::Certain(request, _) => request != *truth,
             Cause::Candidates(requests) => !requests.contains(truth),

@@ -9,7 +9,7 @@ use reel_protocols::Protocol;
 
 use super::Index;
 use super::stamp::{Hasher, changed_ns};
-use crate::recording::{Owner, layout};
+use crate::recording::{Attribution, Owner, layout};
 
 /// What the first line says; another number where the encoding changes.
 const MAGIC: &str = "reel index 4";
@@ -46,12 +46,13 @@ pub(super) fn save(dir: &Path, index: &Index) -> std::io::Result<()> {
     if ignore.exists() { Ok(()) } else { fs::write(ignore, GITIGNORE) }
 }
 
-/// What the index is, and what it depends on beside the YAML files: this version, and what its schemas make of a message.
+/// What the index is, and what it depends on beside the YAML files: this version, and what its schemas make of a message, the words of attribution.
 fn first_line() -> String {
     let mut hasher = Hasher::default();
     for protocol in reel_protocols::protocols() {
         hasher.add(describe(*protocol).as_bytes());
     }
+    Attribution::ALL.iter().for_each(|attribution| hasher.add(attribution.name().as_bytes()));
     format!("{MAGIC} {} {:016x}\n", env!("CARGO_PKG_VERSION"), hasher.finish())
 }
 
