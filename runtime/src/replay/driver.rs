@@ -98,7 +98,8 @@ pub fn replay(
     let listening = host.start(server.addrs(), &wanted, options.listen_at_most)?;
     watch.begins(chosen.len());
     let client = Client::new(options.test_at_most);
-    let mut session = Session { recording, secrets, rules, options, server, listening, client, flows };
+    let as_recorded = Arc::new(Effects::default());
+    let mut session = Session { recording, secrets, rules, options, server, listening, client, flows, as_recorded };
     let run = session.run(&chosen, host, watch);
     let refused_datagrams = host.refused_datagrams();
     host.stop();
@@ -134,11 +135,14 @@ struct Session<'a> {
     listening: Vec<SocketAddr>,
     client: Client,
     flows: Flows,
+    /// What most tests' calls come to.
+    as_recorded: Arc<Effects>,
 }
 
 impl Session<'_> {
     fn run(&mut self, chosen: &[&TestOutline], host: &mut dyn AppHost, watch: &mut dyn Watch) -> Result<Run, Failure> {
-        let mut run = Run { dir: self.recording.dir.clone(), ..Run::default() };
+        let tests = Vec::with_capacity(chosen.len());
+        let mut run = Run { dir: self.recording.dir.clone(), tests, ..Run::default() };
         for test in chosen {
             let outcome = match &run.ended {
                 Some(reason) => self.outcome(test, Reply::NotRun(reason.to_string())),
@@ -212,7 +216,11 @@ impl Session<'_> {
         }
         // A report tells of calls that were not as recorded; the others would only fill the memory.
         effects.answered.retain(|answered| !answered.differences.is_empty());
-        Ok(TestOutcome { answer, unmet, effects, ..self.outcome(outline, reply) })
+        let mut outcome = self.outcome(outline, reply);
+        if !effects.is_clean() {
+            outcome.effects = Arc::new(effects);
+        }
+        Ok(TestOutcome { answer: answer.map(Box::new), unmet, ..outcome })
     }
 
     /// Puts the values into a test's request that the recording does not have.
@@ -237,7 +245,7 @@ impl Session<'_> {
             reply,
             answer: None,
             unmet: Vec::new(),
-            effects: Effects::default(),
+            effects: self.as_recorded.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use reel_protocols::Message;
 
@@ -41,9 +42,10 @@ pub struct TestOutcome {
     pub file: String,
     pub reply: Reply,
     /// The answer, where it is not the recorded one.
-    pub answer: Option<Answer>,
+    pub answer: Option<Box<Answer>>,
     pub unmet: Vec<Unmet>,
-    pub effects: Effects,
+    /// What its calls came to; one and the same for all whose calls were as recorded.
+    pub effects: Arc<Effects>,
 }
 
 impl TestOutcome {

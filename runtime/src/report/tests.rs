@@ -43,7 +43,7 @@ fn outcome(number: u32, reply: Reply, effects: Effects) -> TestOutcome {
         reply,
         answer: None,
         unmet: Vec::new(),
-        effects,
+        effects: effects.into(),
     }
 }
 
