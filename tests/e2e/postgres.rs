@@ -29,6 +29,7 @@ struct App {
 const PSYCOPG: App = App { file: "app.py", env: &[("DRIVER", "psycopg")] };
 const PSYCOPG2: App = App { file: "app.py", env: &[("DRIVER", "psycopg2")] };
 const PSQL: App = App { file: "script.py", env: &[] };
+const ODD: App = App { file: "odd.py", env: &[] };
 
 /// A recording of a service whose database is stopped.
 struct Recorded {
@@ -209,4 +210,83 @@ fn tools_and_probes_over_a_recording() {
     run(&["-q", "-e", insert]).prints("2.50 transaction\n");
     let first = "postgres:response /tag == \"INSERT 0 1\"/ { printf(\"%s\\n\", rows[0][0]); }";
     run(&["-q", "-e", first]).prints("1\n");
+}
+
+/// What no server says is found out before the service starts, with its place.
+#[test]
+fn a_recording_edited_into_nonsense_is_refused() {
+    if !can_run() {
+        return;
+    }
+    let recorded = Recorded::orders(PSYCOPG, "trust", 1, 1);
+    let file = recorded.dir().join("mocks/postgres-0001.yaml");
+    let right = fs::read_to_string(&file).unwrap();
+    for (from, to, why) in [
+        ("operation: startup", "operation: dance", "`operation` is one of startup, query,"),
+        ("  operation: query\n", "", "`operation` is one of startup, query,"),
+        ("state: idle", "state: asleep", "`state` is one of idle, transaction, failed"),
+        ("sql: BEGIN", "sql: [BEGIN]", "`sql` must be a text"),
+        ("tag: BEGIN", "tag: 5", "a tag must be a text"),
+        ("tag: BEGIN", "tags: BEGIN", "a response of postgres has no field `tags`"),
+        ("tag: BEGIN", "results: BEGIN", "results must be a list"),
+        ("tag: BEGIN", "results: [BEGIN]", "a result must be a map"),
+        ("tag: BEGIN", "notices: none", "notices must be a list"),
+        ("tag: BEGIN", "suspended: perhaps", "suspended must be true or false"),
+        ("tag: BEGIN", "parameters: 5", "parameters must be a map"),
+        ("tag: BEGIN", "columns: 5", "columns must be a list"),
+        ("tag: BEGIN", "rows: 5", "rows must be a list of lists, or a text as COPY writes it"),
+        ("tag: BEGIN", "rows: [5]", "a row must be a list of values"),
+        ("tag: BEGIN", "copy: 5", "a COPY must be a map"),
+        ("tag: BEGIN", "error: 5", "an error must be a map"),
+        ("type: int4", "type: int99", "there is no type `int99`"),
+        ("- name: amount", "- nam: amount", "a column lacks `name`"),
+        ("    - [100]", "    - [100, 7]", "a row has 2 values for 1 columns"),
+        ("columns: 2", "columns: 700000", "a COPY has too many columns"),
+        ("format: text", "format: 3", "a COPY's format is text or binary"),
+        ("direction: in", "direction: up", "a COPY's direction is in or out"),
+        ("code: \"22012\"", "kode: \"22012\"", "an error has no field `kode`"),
+        ("severity: ERROR", "severity: 7", "`severity` of an error must be a text"),
+    ] {
+        assert!(right.contains(from), "{from} is not in:\n{right}");
+        fs::write(&file, right.replacen(from, to, 1)).unwrap();
+        let ran = recorded.replay(&[]).exits(4).says(why);
+        assert!(ran.err.contains("mocks/postgres-0001.yaml:"), "{}", ran.err);
+    }
+}
+
+/// Notices, notifications, a query that is cancelled, function calls, a pipeline in which a statement fails; with the probes that
+/// have a name for some of these.
+#[test]
+fn what_drivers_seldom_say() {
+    if !can_run() || !has("curl") {
+        return;
+    }
+    let port = free_port().unwrap();
+    let drive = format!("curl -sf http://127.0.0.1:{port}/{{notice,notification,cancelled,functions,pipeline}}");
+    let recorded = Recorded::of(ODD, "scram-sha-256", port, &drive, 5);
+    let tests = |name: &str| fs::read_to_string(recorded.dir().join("tests").join(name)).unwrap();
+    for (name, answer) in [
+        ("0001-get-notice.yaml", "running low"),
+        ("0002-get-notification.yaml", "pens"),
+        ("0003-get-cancelled.yaml", "57014"),
+        ("0004-get-functions.yaml", "a long letter"),
+        ("0005-get-pipeline.yaml", "22012"),
+    ] {
+        let test = tests(name);
+        assert!(test.contains(answer), "{test}");
+    }
+    for _ in 0..REPLAYS {
+        recorded.passes(&[]);
+    }
+    recorded.replay(&[("BUG", "notice")]).exits(1).prints("changed call   ");
+    recorded.replay(&[("BUG", "function")]).exits(1).prints("changed call   ");
+
+    let run = |script: &str| Ran::of(reel(["-q", "-e", script, "--from"]).arg(recorded.dir())).exits(0);
+    run(r#"postgres:notice { printf("%s %s\n", probe, notices[0].message); }"#)
+        .prints("postgres:notice stock is running low\n");
+    run(r#"postgres:notification { printf("%s %s\n", channel, payload); }"#).prints("stock pens\n");
+    run(r#"postgres:query /sql =~ "pg_sleep"/ { printf("%s\n", sql); }"#).prints("SELECT pg_sleep(60)\n");
+    run(r#"postgres:out:query { @ = count(); } postgres:request /operation == "query"/ { @all = count(); }
+        end { printf("%d\n", (int64)@all - (int64)@); }"#)
+    .prints("0\n");
 }

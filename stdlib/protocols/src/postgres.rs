@@ -153,6 +153,10 @@ fn call(message: &Message, out: &mut Vec<u8>) -> Result<(), String> {
             );
         }
     }
+    let state = message.field(request::STATE);
+    if !state.is_nil() && !matches!(state.as_bytes(), Some(b"idle" | b"transaction" | b"failed")) {
+        return Err("`state` is one of idle, transaction, failed".to_owned());
+    }
     fields::read_types(message.field(request::TYPES))?;
     Ok(())
 }

@@ -302,6 +302,23 @@ fn nonsense_ends_the_connection() {
 }
 
 #[test]
+fn a_cancel_request_is_answered_by_closing() {
+    let mut maker = Maker::default();
+    let mut cancel = call("cancel", None, None, &[]);
+    let database = reel_protocols::by_name("postgres").unwrap().schema().field(Side::Request, "database").unwrap().id;
+    cancel.request.as_mut().unwrap().put(database, Value::Nil);
+    cancel.response = None;
+    let cancel = maker.mock(Scope::Test, None, cancel);
+    let test = maker.test(Attribution::Window, &[&cancel]);
+    let mut mock = mock_of(&maker, HandRules::default());
+    mock.begin(test);
+    assert!(mock.handle(0, ConnId(1), Event::Opened(([127, 0, 0, 1], PORT).into())).is_empty());
+    // CancelRequest (section 55.7): its code, a process and a key.
+    assert_eq!(send(&mut mock, 1, b"\0\0\0\x10\x04\xd2\x16.\0\0\0\x01\0\0\0\0"), " close");
+    assert!(mock.end().is_clean());
+}
+
+#[test]
 fn a_row_has_the_values_of_this_replay_in_either_format() {
     const A: &str = "6fa459ea-ee8a-3ca4-894e-db77e160355e";
     const B: &str = "0b54bb52-1d4e-4f7d-9c3f-0123456789ab";

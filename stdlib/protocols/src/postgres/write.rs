@@ -55,6 +55,9 @@ pub(super) fn outcome(message: &Message, wanted: Wanted<'_>, out: &mut Vec<u8>) 
     match field(response::RESULTS).untagged() {
         Value::List(results) => {
             for each in results {
+                if !matches!(each.untagged(), Value::Map(_)) {
+                    return Err("a result must be a map".to_owned());
+                }
                 let entry = |name| each.entry(name).unwrap_or(&Value::Nil);
                 result(entry("columns"), entry("rows"), entry("copy"), entry("tag"), wanted, out)?;
             }
@@ -65,8 +68,10 @@ pub(super) fn outcome(message: &Message, wanted: Wanted<'_>, out: &mut Vec<u8>) 
         }
         _ => return Err("results must be a list".to_owned()),
     }
-    if field(response::SUSPENDED).as_int() == Some(1) {
-        Backend::PortalSuspended.write(out);
+    match field(response::SUSPENDED).untagged() {
+        Value::Nil | Value::Bool(false) => {}
+        Value::Bool(true) => Backend::PortalSuspended.write(out),
+        _ => return Err("suspended must be true or false".to_owned()),
     }
     error(message, out)
 }
@@ -88,7 +93,11 @@ pub(super) fn error(message: &Message, out: &mut Vec<u8>) -> Result<(), String> 
 
 /// Writes the settings that the server reported.
 pub(super) fn parameters(message: &Message, out: &mut Vec<u8>) -> Result<(), String> {
-    let Value::Map(pairs) = message.field(response::PARAMETERS).untagged() else { return Ok(()) };
+    let pairs = match message.field(response::PARAMETERS).untagged() {
+        Value::Nil => return Ok(()),
+        Value::Map(pairs) => pairs,
+        _ => return Err("parameters must be a map".to_owned()),
+    };
     for (name, value) in pairs {
         let (name, value) = (text_of(name), text_of(value));
         let (name, value) = name.zip(value).ok_or("a server's setting must be a text")?;
@@ -171,18 +180,28 @@ fn row(shapes: &[Shape], values: &[Value], codes: &[u16], out: &mut Vec<u8>) -> 
 }
 
 fn copied(copy: &Value, out: &mut Vec<u8>) -> Result<(), String> {
+    if !matches!(copy.untagged(), Value::Map(_)) {
+        return Err("a COPY must be a map".to_owned());
+    }
     let entry = |name| copy.entry(name).unwrap_or(&Value::Nil);
-    let is_binary = entry("format").as_bytes() == Some(b"binary");
+    let is_binary = match entry("format").as_bytes() {
+        Some(b"text") => false,
+        Some(b"binary") => true,
+        _ => return Err("a COPY's format is text or binary".to_owned()),
+    };
     let count = entry("columns").as_int().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
     if count > usize::from(u16::MAX) {
         return Err("a COPY has too many columns".to_owned());
     }
     let copy = Copy { format: u8::from(is_binary), columns: vec![u16::from(is_binary); count] };
-    if entry("direction").as_bytes() == Some(b"in") {
-        Backend::CopyIn(copy).write(out);
-        return Ok(());
+    match entry("direction").as_bytes() {
+        Some(b"in") => {
+            Backend::CopyIn(copy).write(out);
+            return Ok(());
+        }
+        Some(b"out") => Backend::CopyOut(copy).write(out),
+        _ => return Err("a COPY's direction is in or out".to_owned()),
     }
-    Backend::CopyOut(copy).write(out);
     match entry("data").untagged() {
         // The server sends a message a line, and clients read it so.
         Value::Str(data) => {

@@ -10,8 +10,8 @@ use super::super::slots::response;
 use super::super::sql::Status;
 use super::super::types::{self, Format};
 use super::super::wire::{Backend, Column};
-use super::{Heard, Pending, Result, Session, flow};
-use crate::{Message, Pairing};
+use super::{Heard, Pending, Prepared, Result, Session, flow};
+use crate::{Malformed, Message, Pairing};
 
 impl Session {
     pub(super) fn replied(&mut self, message: Backend<'_>, len: usize, wants_rows: bool) -> Result<Heard> {
@@ -256,26 +256,11 @@ impl Session {
             return Ok(Heard::Skip);
         }
         match (message, front) {
-            (Backend::Error(fields), Pending::Function) => {
-                self.outcomes.fail(report(&fields));
-                Ok(self.part(Side::Response, len))
-            }
+            (message, Pending::Function) => self.called(message, len),
             (Backend::Error(fields), _) => self.failed(report(&fields), len),
-            (Backend::ParameterDescription(ids), Pending::Describe(statement)) => {
-                let _ = statement.params.set(ids.clone());
-                self.outcomes.param_types(&ids);
-                Ok(self.part(Side::Response, len))
-            }
-            (Backend::RowDescription(columns), Pending::Describe(statement)) => {
-                let columns = described(&columns);
-                self.outcomes.prepared(Some(&columns));
-                let _ = statement.columns.set(Some(columns));
-                Ok(self.close(len))
-            }
-            (Backend::NoData, Pending::Describe(statement)) => {
-                let _ = statement.columns.set(None);
-                self.outcomes.prepared(None);
-                Ok(self.close(len))
+            (message, Pending::Describe(statement)) => {
+                let statement = statement.clone();
+                self.describing(message, &statement, len)
             }
             (Backend::RowDescription(columns), Pending::DescribeCursor) => {
                 self.outcomes.prepared(Some(&described(&columns)));
@@ -285,35 +270,69 @@ impl Session {
                 self.outcomes.prepared(None);
                 Ok(self.close(len))
             }
-            (Backend::FunctionResult(value), Pending::Function) => {
-                let value = value.map_or(Value::Null, |bytes| types::decode(0, Format::Binary, bytes));
-                self.outcomes.value(value);
-                Ok(self.part(Side::Response, len))
-            }
-            (Backend::Ready(status), Pending::Function) => {
-                self.status = Status::of(status);
-                Ok(self.close(len))
-            }
             (Backend::Ready(status), Pending::Sync(is_call)) => {
                 let is_call = *is_call;
-                if !is_call && !self.outcomes.is_empty() {
-                    // Settings are told of at the end of a batch, when its calls are answered.
-                    return Ok(self.unasked(0));
-                }
-                if self.skipped > 0 {
-                    self.skipped = self.skipped.saturating_sub(1);
-                    return Ok(Heard::Before(Outcomes::skipped().into_message(0)));
-                }
-                self.status = Status::of(status);
-                if is_call {
-                    return Ok(self.close(len));
-                }
-                self.pending.pop_front();
-                Ok(Heard::Skip)
+                Ok(self.synchronised(status, is_call, len))
             }
-            _ => Err(flow("a message that is not the one that is due")),
+            _ => Err(not_due()),
         }
     }
+
+    /// What a function call gave.
+    fn called(&mut self, message: Backend<'_>, len: usize) -> Result<Heard> {
+        match message {
+            Backend::Error(fields) => self.outcomes.fail(report(&fields)),
+            Backend::FunctionResult(value) => {
+                let value = value.map_or(Value::Null, |bytes| types::decode(0, Format::Binary, bytes));
+                self.outcomes.value(value);
+            }
+            Backend::Ready(status) => {
+                self.status = Status::of(status);
+                return Ok(self.close(len));
+            }
+            _ => return Err(not_due()),
+        }
+        Ok(self.part(Side::Response, len))
+    }
+
+    /// The types of a statement's parameters, then its columns.
+    fn describing(&mut self, message: Backend<'_>, statement: &Prepared, len: usize) -> Result<Heard> {
+        let columns = match message {
+            Backend::ParameterDescription(ids) => {
+                let _ = statement.params.set(ids.clone());
+                self.outcomes.param_types(&ids);
+                return Ok(self.part(Side::Response, len));
+            }
+            Backend::RowDescription(columns) => Some(described(&columns)),
+            Backend::NoData => None,
+            _ => return Err(not_due()),
+        };
+        self.outcomes.prepared(columns.as_deref());
+        let _ = statement.columns.set(columns);
+        Ok(self.close(len))
+    }
+
+    /// ReadyForQuery, which may answer a call.
+    fn synchronised(&mut self, status: u8, is_call: bool, len: usize) -> Heard {
+        if !is_call && !self.outcomes.is_empty() {
+            // Settings are told of at the end of a batch, when its calls are answered.
+            return self.unasked(0);
+        }
+        if self.skipped > 0 {
+            self.skipped = self.skipped.saturating_sub(1);
+            return Heard::Before(Outcomes::skipped().into_message(0));
+        }
+        self.status = Status::of(status);
+        if is_call {
+            return self.close(len);
+        }
+        self.pending.pop_front();
+        Heard::Skip
+    }
+}
+
+fn not_due() -> Malformed {
+    flow("a message that is not the one that is due")
 }
 
 /// Whether the server ends the session with an error, so that ReadyForQuery does not come (section 55.8).

@@ -68,7 +68,8 @@ impl Server for Playing {
             if let Some(step) = self.acknowledge() {
                 return Ok(step);
             }
-            if self.is_closed {
+            // A server answers a cancel request by closing.
+            if self.is_closed || self.session.is_cancel {
                 return Ok(Step::Closed);
             }
             let input = self.input.get(self.heard..).unwrap_or_default();
