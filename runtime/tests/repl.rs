@@ -13,8 +13,10 @@ use reel_probes::inspect::program_ids;
 
 use pty::{PATIENCE, PLAIN, Terminal};
 
+const REEL: &str = env!("CARGO_BIN_EXE_reel");
+
 fn piped(input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reel"));
+    let mut command = Command::new(REEL);
     command.arg("repl").env("NO_COLOR", "1").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();

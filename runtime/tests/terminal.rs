@@ -7,6 +7,8 @@ use reel_probes::doctor::Capability;
 
 use pty::{PLAIN, Terminal};
 
+const REEL: &str = env!("CARGO_BIN_EXE_reel");
+
 const SCRIPT: &str =
     "interval:ms:5 { @n[\"a key that is much too long for a terminal of sixty columns\"] = count(); print(@n); }";
 
@@ -37,7 +39,7 @@ fn a_pipe_gets_every_line_whole() {
         "print(@n);",
         "print(@n); if (@n[\"a key that is much too long for a terminal of sixty columns\"] > 2) { exit(); }",
     );
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_reel")).args(["-q", "-e", &script]).output().unwrap();
+    let output = std::process::Command::new(REEL).args(["-q", "-e", &script]).output().unwrap();
     let out = String::from_utf8_lossy(&output.stdout);
     assert!(!out.contains('\x1b'), "{out:?}");
     assert!(out.starts_with("@n[a key that is much too long for a terminal of sixty columns]: "), "{out}");

@@ -25,6 +25,8 @@ mod passthrough;
 mod pipes;
 mod postgres;
 mod postgres_drivers;
+#[path = "../../runtime/tests/pty/mod.rs"]
+mod pty;
 mod pushdown;
 mod recordings;
 mod report;
@@ -41,3 +43,5 @@ mod tracing;
 mod unanswered;
 mod update;
 mod ways;
+
+use support::REEL;

@@ -7,6 +7,7 @@ use std::process::Command;
 use reel_tests::process::free_port;
 use reel_tests::redis::Redis;
 
+use super::pty::{PLAIN, Terminal};
 use super::recordings::{files, fill};
 use super::support::{REEL, Ran, folder, has, reel};
 
@@ -34,6 +35,18 @@ impl Shop {
         command.args(["--", REEL, "__demo-app"]).args(&self.app).args(bug)
     }
 
+    /// Makes two tests say something that the service does not.
+    fn falsify(&self) {
+        for (test, was, is) in
+            [("0001-get-stock-tea.yaml", "left: 12", "left: 13"), ("0005-get-stock-tea.yaml", "left: 10", "left: 7")]
+        {
+            let path = self.dir().join("tests").join(test);
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains(was), "{text}");
+            fs::write(path, text.replace(was, is)).unwrap();
+        }
+    }
+
     fn replay(&self, options: &[&str], bug: &[&str]) -> Ran {
         let mut replay = reel(["replay"]);
         Ran::of(self.with_app(replay.args(options).arg(self.dir()), bug))
@@ -53,15 +66,7 @@ fn a_field_that_is_accepted_is_all_that_changes() {
     }
     let shop = Shop::record();
     let right = shop.files();
-    // Two tests say something that the service does not.
-    for (test, was, is) in
-        [("0001-get-stock-tea.yaml", "left: 12", "left: 13"), ("0005-get-stock-tea.yaml", "left: 10", "left: 7")]
-    {
-        let path = shop.dir().join("tests").join(test);
-        let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains(was), "{text}");
-        fs::write(path, text.replace(was, is)).unwrap();
-    }
+    shop.falsify();
     let wrong = shop.files();
     let asked = shop.replay(&["--update"], &[]).exits(2);
     asked.says("standard input is no terminal");
@@ -90,4 +95,43 @@ fn a_call_that_is_no_longer_made_goes_and_one_that_is_new_cannot_come() {
     let without = shop.replay(&["--update", "--yes"], &[]).exits(1);
     without.prints("call DECRBY stock:tea was not recorded: it has no answer").prints("nothing to accept");
     assert!(shop.files() == before);
+}
+
+#[test]
+fn on_a_terminal_each_difference_is_asked_for() {
+    if !has("redis-server") || !has("setsid") {
+        return;
+    }
+    let shop = Shop::record();
+    let right = shop.files();
+    shop.falsify();
+    let dir = shop.dir();
+    let words = ["replay", "--update", dir.to_str().unwrap(), "--", REEL, "__demo-app", &shop.app[0], &shop.app[1]];
+    let state = reel_tests::process::test_env().join("state");
+    let on_terminal = || Terminal::start(&words, &state, PLAIN);
+
+    let mut terminal = on_terminal();
+    terminal.wait_for("0001 GET /stock/tea: response body.left\r\n    - 13\r\n    + 12\r\n    accept? ");
+    terminal.press("maybe\n");
+    terminal.wait_for("    accept? ");
+    terminal.press("n\n");
+    terminal.wait_for("0005 GET /stock/tea: response body.left\r\n    - 7\r\n    + 10\r\n    accept? ");
+    terminal.press("y\n");
+    terminal.wait_for("1 of 2 differences accepted");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(1));
+
+    let mut terminal = on_terminal();
+    terminal.wait_for("0001 GET /stock/tea: response body.left");
+    terminal.wait_for("accept? ");
+    // The end of input is no answer: nothing more is accepted.
+    terminal.press("\x04");
+    terminal.wait_for("nothing accepted");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(1));
+
+    let mut terminal = on_terminal();
+    terminal.wait_for("accept? ");
+    terminal.press("a\n");
+    terminal.wait_for("1 of 1 differences accepted");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+    assert!(shop.files() == right, "the recording is what it was before it was wrong");
 }

@@ -1,4 +1,5 @@
-//! reel on a terminal: a pty, whose Ctrl-C is the kernel's own. What is shown is awaited, never slept for.
+//! reel on a terminal: a pty, whose Ctrl-C is the kernel's own. What is shown is awaited, never slept for. The test program says
+//! which `REEL`.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -8,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::REEL;
 
 /// How long anything may take on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,7 +37,7 @@ impl Terminal {
         let theirs = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
         // `setsid --ctty` makes the terminal the one whose Ctrl-C reaches the process.
         let child = Command::new("setsid")
-            .args(["--ctty", env!("CARGO_BIN_EXE_reel")])
+            .args(["--ctty", REEL])
             .args(args)
             .env("XDG_STATE_HOME", state)
             .env("TERM", "xterm")
