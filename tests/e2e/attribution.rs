@@ -56,3 +56,8 @@ fn calls_that_are_made_at_the_same_time_are_not_guessed() {
 fn calls_that_are_made_at_the_same_time_are_attributed_by_their_trace_ids() {
     nothing_is_wrong(Service::NodeTraced);
 }
+
+#[test]
+fn calls_that_are_made_at_the_same_time_are_attributed_by_ids_that_only_one_request_knows() {
+    nothing_is_wrong(Service::NodeMade);
+}

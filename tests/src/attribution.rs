@@ -1,8 +1,8 @@
 //! How well calls are attributed to the requests that caused them: services that tag each call with the truth.
 //!
 //! Each request makes three calls, one after another. The dependency answers after a short time that varies, so that requests that
-//! run beside each other interleave. The tag is in the path of a call, at which attribution does not look; but for one service, no
-//! header tells of it either.
+//! run beside each other interleave. The tag is in the path of a call, and is too short to be an id; but for two services, no header
+//! tells of it either.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -37,10 +37,12 @@ pub enum Service {
     NodeBeside,
     /// Hands its clients' `X-Request-Id` on, too.
     NodeTraced,
+    /// Makes two calls at the same time, and makes up an id for each request, which its calls and its answer carry.
+    NodeMade,
 }
 
 impl Service {
-    pub const ALL: [Service; 8] = [
+    pub const ALL: [Service; 9] = [
         Service::JavaThreads,
         Service::PythonThreads,
         Service::PythonPool,
@@ -49,6 +51,7 @@ impl Service {
         Service::Go,
         Service::NodeBeside,
         Service::NodeTraced,
+        Service::NodeMade,
     ];
 
     pub fn name(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Service {
             Service::Go => "Go",
             Service::NodeBeside => "Node, two calls at once",
             Service::NodeTraced => "Node, two at once, traced",
+            Service::NodeMade => "Node, two at once, with ids",
         }
     }
 
@@ -69,7 +73,7 @@ impl Service {
         match self {
             Service::JavaThreads | Service::PythonThreads => Some(0.05),
             Service::Asyncio | Service::Node => Some(0.3),
-            Service::PythonPool | Service::Go | Service::NodeBeside | Service::NodeTraced => None,
+            Service::PythonPool | Service::Go | Service::NodeBeside | Service::NodeTraced | Service::NodeMade => None,
         }
     }
 
@@ -78,7 +82,7 @@ impl Service {
         match self {
             Service::JavaThreads => "java".into(),
             Service::PythonThreads | Service::PythonPool | Service::Asyncio => "python3".into(),
-            Service::Node | Service::NodeBeside | Service::NodeTraced => "node".into(),
+            Service::Node | Service::NodeBeside | Service::NodeTraced | Service::NodeMade => "node".into(),
             Service::Go => test_env().join("go-routines"),
         }
     }
@@ -92,7 +96,7 @@ impl Service {
             Service::PythonThreads => "threads.py",
             Service::PythonPool => "pool.py",
             Service::Asyncio => "loop.py",
-            Service::Node | Service::NodeBeside | Service::NodeTraced => "loop.js",
+            Service::Node | Service::NodeBeside | Service::NodeTraced | Service::NodeMade => "loop.js",
             Service::Go => return vec![self.program().into()],
         };
         vec![self.program().into(), root().join("tests/apps/attribution").join(source).into()]
@@ -142,8 +146,11 @@ pub fn measure(reel: &Path, service: Service, clients: usize, calls: usize) -> R
     let mut command = Command::new(reel);
     command.args(["record", "--listen-timeout", "120", "-o"]).arg(&recording).arg("--").args(service.command());
     command.env("PORT", port.to_string()).env("DEPENDENCY", dependency.to_string());
-    if matches!(service, Service::NodeBeside | Service::NodeTraced) {
+    if matches!(service, Service::NodeBeside | Service::NodeTraced | Service::NodeMade) {
         command.env("BESIDE", "1");
+    }
+    if service == Service::NodeMade {
+        command.env("MADE", "1");
     }
     let complaints = std::fs::File::create(folder.path().join("stderr"))?;
     let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaints))?;

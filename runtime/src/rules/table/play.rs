@@ -95,7 +95,7 @@ fn without_lines(text: &str) -> String {
 /// Records and replays, or replays alone.
 fn run(file: &File, case: &Case, rules: Arc<Ruleset>, app: &mut Transcript) -> Result<Option<Run>, Failure> {
     let traffic = file.section(case, "traffic");
-    let wanted = Wanted::read(file.section(case, "options"));
+    let wanted = Wanted::read(file.section(case, "options"), file.section(case, "app"));
     let nowhere = tempfile::tempdir().unwrap();
     if traffic.is_empty() {
         let folder = tempfile::tempdir().unwrap();
@@ -112,6 +112,11 @@ fn run(file: &File, case: &Case, rules: Arc<Ruleset>, app: &mut Transcript) -> R
     replay_of(&Arc::new(Recording::open(&recorded.dir())?), &state, wanted, rules, app).map(Some)
 }
 
+/// How long a replay waits for calls that are missing.
+const SHORT: Duration = Duration::from_millis(60);
+/// The same where the app makes calls after its response: a slow machine may be late with them.
+const LONG: Duration = Duration::from_secs(5);
+
 /// What the options of a case ask for.
 struct Wanted<'a> {
     options: Options,
@@ -125,8 +130,9 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn read(text: &'a str) -> Self {
-        let options = Options { settle_at_most: Duration::from_millis(60), ..Options::default() };
+    fn read(text: &'a str, app: &str) -> Self {
+        let settle_at_most = if app.contains("\n  later ") { LONG } else { SHORT };
+        let options = Options { settle_at_most, ..Options::default() };
         let (secrets, aliases, reals, hidden) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut wanted = Wanted { options, secrets, aliases, reals, hidden, is_elsewhere: false };
         for line in text.lines() {
