@@ -44,4 +44,5 @@ mod unanswered;
 mod update;
 mod ways;
 
+// The program that `pty` starts.
 use support::REEL;

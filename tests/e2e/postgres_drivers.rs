@@ -248,6 +248,12 @@ fn a_transaction_that_rolls_back() {
 #[test]
 fn tokens() {
     if can_run(&[&package("asyncpg"), &package("fastapi")]) {
-        check_request(&Service::asyncpg().under(app("pg-asyncpg/rules.rr")), "tokens");
+        let service = Service::asyncpg().under(app("pg-asyncpg/rules.rr"));
+        check_request(&service, "tokens");
+        // Of many at once each insertion is known by its id alone.
+        let show = Ran::of(
+            reel(["show"]).arg(Recorded::requests(&service, MANY_CLIENTS, "tokens", MANY_CLIENTS).dir()).arg("9"),
+        );
+        show.exits(0).prints("only this request can have known a value in it");
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn functions() -> Vec<Function> {
             Returns::Ty(Ty::Str),
             Places::BOTH,
             [
-                "Reads the C string that a pointer points at, at most `len` bytes with its NUL, or `max_strlen`; a message's text it cuts so.",
+                "Reads the C string that a pointer points at, at most `len` bytes with its NUL, or `max_strlen`; a text it cuts so.",
                 "tracepoint:syscalls:sys_enter_openat { printf(\"%s\\n\", str(args.filename)); }",
             ],
         )
@@ -34,9 +34,14 @@ pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], 
         return match (args.get(1), &text) {
             (None, _) => Ok(text),
             (Some(len), Val::Mem(from, Shape::Text(room))) => match constant_len(len) {
-                Some(len) if len < *room => Ok(cut(lower, *from, len, span)),
+                Some(len) if len.min(lower.cx.program.config.max_strlen) < *room => {
+                    let len = len.min(lower.cx.program.config.max_strlen);
+                    Ok(cut(lower, *from, len, span))
+                }
                 Some(_) => Ok(text),
-                None => lower.cannot(len.span, "a text is cut at a length that is known beforehand"),
+                None => {
+                    lower.cannot(len.span, "the length at which a text is cut is a number from 0 up, known beforehand")
+                }
             },
             _ => lower.cannot(span, "this text cannot be cut"),
         };
@@ -75,7 +80,7 @@ pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], 
     Ok(Val::Mem(to, shape))
 }
 
-/// The first bytes of a text, so many with the NUL.
+/// The first bytes of a text, so many with the NUL: a text of its own, which equals what it shows.
 fn cut(lower: &mut Lower<'_>, from: At, len: u32, span: Span) -> Val {
     let shape = Shape::Text(len.max(1));
     let to = lower.b.buf(shape.len_bytes());

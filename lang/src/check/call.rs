@@ -151,7 +151,7 @@ impl<'a> Checker<'a> {
             // Its type is still known, so that what is around it is checked.
             return hir::Expr { kind: ExprKind::Nil, ty: if ty == Ty::Void { Ty::Error } else { ty }, span };
         }
-        if let (ExprKind::Str(_), "str") = (args.first().map_or(&ExprKind::Nil, |a| &a.kind), function.name) {
+        if let ([hir::Expr { kind: ExprKind::Str(_), .. }], "str") = (args.as_slice(), function.name) {
             // `str("x")` and `str($1)` are the text itself.
             if let Some(text) = args.into_iter().next() {
                 return hir::Expr { span, ..text };

@@ -219,7 +219,12 @@ impl<'a> Checker<'a> {
                     Some(probe) if words.probe.is_none() => words.probe = Some(*probe),
                     _ => {
                         let span = header.parts.get(index).map_or(header.span, |part| part.span);
-                        self.report(bad_word(&probes, other, first, span));
+                        let named = schema.named.iter().find(|named| named.name == other);
+                        self.report(match named {
+                            Some(named) => bad_word(&probes, other, first, span)
+                                .hint(format!("a rule is on all messages: write `/{}/` after it", named.condition())),
+                            None => bad_word(&probes, other, first, span),
+                        });
                         return None;
                     }
                 },

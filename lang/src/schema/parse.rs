@@ -275,13 +275,14 @@ impl Parser {
         let side = self.side()?;
         self.word_that_is("if")?;
         let (field, at) = self.name("a field's name")?;
-        if schema.field(side, &field).is_none() {
+        let Some(ty) = schema.field(side, &field).map(|field| field.ty) else {
             return Err(at.error(format!("a {} has no field `{field}`, or has it further down", side.name())));
-        }
-        let value = match (self.advance().kind, self.advance()) {
-            (Kind::Comparison("=="), Token { kind: Kind::Text(text), .. }) => Some(text),
-            (Kind::Comparison("!="), Token { kind: Kind::Word(word), .. }) if word == "nil" => None,
-            (_, at) => return Err(at.error("expected `== \"TEXT\"` or `!= nil` after the field".to_owned())),
+        };
+        let (sign, value) = (self.advance(), self.advance().kind);
+        let value = match (&sign.kind, value) {
+            (Kind::Comparison("=="), Kind::Text(text)) if ty == FieldType::String => Some(text),
+            (Kind::Comparison("!="), Kind::Word(word)) if word == "nil" => None,
+            _ => return Err(sign.error("expected `!= nil`, or of a string `== \"TEXT\"`".to_owned())),
         };
         self.punctuation(';')?;
         let event = if side == Side::Request { Event::Request } else { Event::Response };
@@ -452,7 +453,7 @@ mod tests {
             ("/// x\nprotocol p;\n/// d\nprobe a: request if port == 3;", "4:29: unexpected `3`"),
             (
                 "/// x\nprotocol p;\n/// d\nprobe a: request if port != \"x\";",
-                "4:29: expected `== \"TEXT\"` or `!= nil` after the field",
+                "4:26: expected `!= nil`, or of a string `== \"TEXT\"`",
             ),
             ("/// x\nprotocol p;\n/// d\nprobe a: request if port == \"x;", "4:29: this text has no closing quote"),
             ("/// x\nprotocol p; / x", "2:13: expected `//` or `///`"),

@@ -27,6 +27,7 @@ impl Default for World {
         let texts = [
             include_str!("../../../stdlib/protocols/src/http/schema.rr"),
             include_str!("../../../stdlib/protocols/src/redis/schema.rr"),
+            include_str!("../../../stdlib/protocols/src/postgres/schema.rr"),
             include_str!("../../../stdlib/protocols/src/opaque/schema.rr"),
         ];
         World {

@@ -13,7 +13,9 @@
 //! - **window**: exactly one request was open in the whole app when the call began.
 //!
 //! Otherwise the requests that were open are candidates, without those that the sockets rule out. Where a trace id contradicts a
-//! thread or a socket, both requests are. What trace ids and values tell of some calls may settle others by their sockets. A call before the first request belongs to the start-up; one while no request was open belongs to
+//! thread or a socket, both requests are. What trace ids and values tell of some calls may settle others by their sockets.
+//!
+//! A call before the first request belongs to the start-up; one while no request was open belongs to
 //! the set as a whole.
 
 mod distinct;
@@ -25,7 +27,7 @@ pub mod value;
 use reel_probes::event::Task;
 
 use trace::TraceIds;
-use value::Words;
+use value::Values;
 
 /// A request to the app, as far as attribution needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,8 +88,8 @@ pub enum Cause {
     Background,
 }
 
-/// Attributes each call. Both must be in the order in which they began; `words` are looked into where nothing else tells.
-pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], words: &dyn Words) -> Vec<Cause> {
+/// Attributes each call. Both must be in the order in which they began; `values` are looked into where nothing else tells.
+pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], values: &dyn Values) -> Vec<Cause> {
     let first_ns = incoming.first().map_or(u64::MAX, |request| request.began_ns);
     let open = open_requests(incoming, outgoing);
     let by_thread = threads::owners(incoming, outgoing, &open);
@@ -95,13 +97,16 @@ pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], words: &dyn Words
     let by_trace: Vec<Option<usize>> =
         outgoing.iter().zip(&open).map(|(call, open)| trace::owner(incoming, call, open)).collect();
     let causal = |i: usize| by_thread[i].or_else(|| only(by_socket[i].as_deref())).or(by_trace[i]);
-    let untold: Vec<usize> = (0..outgoing.len()).filter(|&i| open[i].len() > 1 && causal(i).is_none()).collect();
-    let mut by_value = value::owners(incoming, outgoing, &open, &untold, words);
+    let told: Vec<Option<usize>> = (0..outgoing.len()).map(causal).collect();
+    let certain: Vec<Option<usize>> = told.iter().zip(&open).map(|(told, open)| told.or(only(Some(open)))).collect();
+    let untold: Vec<usize> = (0..outgoing.len()).filter(|&i| open[i].len() > 1 && certain[i].is_none()).collect();
+    let mut by_value = value::owners(incoming, outgoing, &open, (&untold, &certain), values);
     for (owner, domain) in by_value.iter_mut().zip(&by_socket) {
         // What the sockets rule out is no evidence.
         *owner = owner.filter(|owner| domain.as_ref().is_none_or(|domain| domain.contains(owner)));
     }
-    let known: Vec<Option<usize>> = (0..outgoing.len()).map(|i| causal(i).or(by_value[i])).collect();
+    let known: Vec<Option<usize>> = told.iter().zip(&by_value).map(|(told, value)| told.or(*value)).collect();
+    // Where these show that requests do several things at a time, nothing more is concluded from sockets.
     let is_told = by_trace.iter().chain(&by_value).any(Option::is_some);
     let settled = is_told.then(|| turns::domains(incoming, outgoing, &open, &known));
     let settled = settled.as_ref().unwrap_or(&by_socket);

@@ -42,6 +42,8 @@ pub struct Collected {
     pub listening: Vec<SocketAddr>,
     /// Servers of connections that speak TLS.
     pub encrypted: Vec<SocketAddr>,
+    /// Whether the app made calls on connections that no rule can want.
+    pub has_unseen_calls: bool,
 }
 
 /// Collects the exchanges of a capture.
@@ -104,6 +106,7 @@ impl Collector {
     /// Gives out everything, in order. Connections must have ended (`Connections::finish`).
     pub fn finish(mut self) -> Collected {
         drop_own(&mut self.collected.exchanges, &self.left_out);
+        self.collected.has_unseen_calls = self.left_out.iter().any(|ends| ends.direction == Direction::Out);
         self.collected.exchanges.sort_by_key(|captured| began_ns(&captured.exchange));
         self.collected.encrypted = self.conversations.encrypted().to_vec();
         self.collected

@@ -11,7 +11,7 @@ use reel_lang::schema::Direction;
 use reel_protocols::{Message, Protocol};
 
 use super::attribution::trace::TraceIds;
-use super::attribution::value::{Of, Words};
+use super::attribution::value::{Of, Values};
 use super::attribution::{self, Cause, Evidence, Incoming, Outgoing};
 use super::collector::{Captured, Collected, Refusal, began_ns};
 use super::flows::{self, Finder};
@@ -74,12 +74,14 @@ pub fn compose(
     selection: &mut dyn Selection,
     writer: &mut Writer,
 ) -> Result<Written, Error> {
+    let has_unseen_calls = collected.has_unseen_calls || !collected.encrypted.is_empty();
     let (incoming, outgoing): (Vec<Captured>, Vec<Captured>) =
         collected.exchanges.into_iter().partition(|captured| captured.ends.direction == Direction::In);
     let calls = calls(outgoing, collected.refusals);
     let requests: Vec<Incoming> = incoming.iter().map(request).collect();
+    let said = Said { incoming: &incoming, calls: &calls, has_unseen_calls };
     let outgoing: Vec<Outgoing> = calls.iter().map(Call::outgoing).collect();
-    let causes = attribution::attribute(&requests, &outgoing, &Said { incoming: &incoming, calls: &calls });
+    let causes = attribution::attribute(&requests, &outgoing, &said);
 
     let finder = finder(&incoming, &calls);
     let mut composer = Composer {
@@ -215,22 +217,28 @@ impl Composer<'_> {
 struct Said<'a> {
     incoming: &'a [Captured],
     calls: &'a [Call],
+    has_unseen_calls: bool,
 }
 
-impl Words for Said<'_> {
-    fn values(&self, of: Of, is_wanted: &dyn Fn(&[u8]) -> bool, each: &mut dyn FnMut(Vec<u8>)) {
+impl Values for Said<'_> {
+    fn each(&self, of: Of, is_wanted: &dyn Fn(&[u8]) -> bool, take: &mut dyn FnMut(&[u8])) -> bool {
         let captured = match of {
             Of::Request(at) | Of::Response(at) => self.incoming.get(at),
             Of::Call(at) | Of::Answer(at) => self.calls.get(at).and_then(Call::captured),
         };
-        let Some(exchange) = captured.map(|captured| &captured.exchange) else { return };
-        let message = match of {
-            Of::Request(_) | Of::Call(_) => &exchange.request,
-            Of::Response(_) | Of::Answer(_) => &exchange.response,
+        let Some(exchange) = captured.map(|captured| &captured.exchange) else { return true };
+        let messages = match of {
+            Of::Request(_) | Of::Call(_) => exchange.request.iter().chain(&[]),
+            Of::Response(_) | Of::Answer(_) => exchange.response.iter().chain(&exchange.interim),
         };
-        if let Some(timed) = message {
-            flows::values(exchange.protocol, &timed.message, is_wanted).for_each(each);
-        }
+        messages.fold(true, |is_read, timed| {
+            flows::values(exchange.protocol, &timed.message, is_wanted).for_each(|value| take(&value));
+            is_read && flows::is_readable(exchange.protocol, &timed.message)
+        })
+    }
+
+    fn has_unseen_calls(&self) -> bool {
+        self.has_unseen_calls
     }
 }
 

@@ -245,6 +245,13 @@ pub fn values(
     sightings(protocol, message, is_wanted).into_iter().map(|sighting| sighting.value)
 }
 
+/// Whether [`values`] sees all of a message: of bytes without a protocol, of a message that was cut, and of a body in an unknown coding
+/// nothing is seen.
+pub fn is_readable(protocol: &dyn Protocol, message: &Message) -> bool {
+    let is_encoded = |value: &Value| matches!(value, Value::Tagged("encoded", _));
+    protocol.framed() && message.cut_from.is_none() && !message.fields.iter().any(is_encoded)
+}
+
 /// The values in a message, of a text the longest piece first.
 fn sightings(protocol: &dyn Protocol, message: &Message, is_wanted: &dyn Fn(&[u8]) -> bool) -> Vec<Sighting> {
     let (mut found, mut leaf) = (Vec::new(), 0);

@@ -1,5 +1,5 @@
-//! reel on a terminal: a pty, whose Ctrl-C is the kernel's own. What is shown is awaited, never slept for. The test program says
-//! which `REEL`.
+//! reel on a terminal: a pty, whose Ctrl-C is the kernel's own. What is shown is awaited, never slept for. Whoever includes
+//! this defines `REEL`, the program's path.
 
 use std::fs::File;
 use std::io::{Read, Write};

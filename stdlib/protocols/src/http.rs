@@ -160,7 +160,9 @@ impl HttpCodec {
         let window = input.get(..HEAD_LEN_MAX).unwrap_or(input);
         let (head_len, head) = head::parse(side, window, &mut headers);
         if !matches!(head_len, Ok(Some(_))) {
-            head_len.map_or_else(|error| head::judge(side, window, error), |_| Ok(()))?;
+            if let Err(error) = head_len {
+                head::judge(side, window, error)?;
+            }
             progress.searched = input.len();
             head::check_len(input, false)?;
             return Ok(Frame::Incomplete);

@@ -38,6 +38,11 @@ mod tests {
             assert!(by_name(&schema.protocol).is_some());
             // What takes everything cannot be broken.
             assert_eq!(schema.of(Event::Error).is_some(), protocol.framed(), "{}", schema.protocol);
+            let mut names: Vec<&str> = schema.probes().map(|probe| probe.name()).chain(["in", "out"]).collect();
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}: {names:?}", schema.protocol);
             for (event, own) in &schema.events {
                 assert!((0..).zip(&own.fields).all(|(id, field)| field.id == FieldId(id)), "{}", event.name());
                 assert_eq!(own.protocol, schema.protocol);

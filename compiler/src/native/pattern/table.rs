@@ -12,7 +12,7 @@ use regex_automata::{Anchored, Input};
 const MAX_TABLE_LEN_BYTES: usize = 64 << 10;
 /// The most memory for making one.
 const MAX_WORK_LEN_BYTES: usize = 256 << 10;
-/// The longest text that every match begins with, as far as it is looked for.
+/// Of the text that every match begins with, so much is compared at once.
 const MAX_PREFIX_LEN_BYTES: usize = 64;
 
 /// The states of a pattern.
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Table {
 }
 
 impl Table {
-    /// Makes the table of a pattern; none where it is too large, or hangs on what no table has (a word's bounds in Unicode).
+    /// Makes the table of a pattern; none where it is too large, or needs what no table has (a word's bounds in Unicode).
     pub(super) fn of(regex: &str) -> Option<Table> {
         let config = dense::Config::new()
             .start_kind(StartKind::Unanchored)
@@ -101,6 +101,51 @@ mod tests {
         ] {
             let table = Table::of(regex).unwrap();
             assert_eq!(String::from_utf8_lossy(&table.prefix), prefix, "{regex}");
+        }
+    }
+
+    /// Every text of up to five of these bytes, for patterns of every kind, beside the engine.
+    #[test]
+    fn a_table_and_the_engine_agree() {
+        const BYTES: &[u8] = b"ab/\n\xff";
+        let mut texts: Vec<Vec<u8>> = vec![Vec::new()];
+        let mut from = 0;
+        for _ in 0..5 {
+            let longer: Vec<Vec<u8>> = texts[from..]
+                .iter()
+                .flat_map(|text| BYTES.iter().map(move |byte| [text.as_slice(), &[*byte]].concat()))
+                .collect();
+            from = texts.len();
+            texts.extend(longer);
+        }
+        for pattern in [
+            "",
+            "a",
+            "^a",
+            "a$",
+            "^a$",
+            "^(a|ab)$",
+            "^a*b",
+            "(?m)^a$",
+            "(?s)a.b",
+            "a.b",
+            "(?-u:a.b)",
+            "a(?-u:\\b)",
+            "^$",
+            "b*",
+            "^(ab)*$",
+            "^[^/]*/a",
+            "(a|b){2}",
+            "^a?b?$",
+            "a\\z",
+            "(?i)A/B",
+            "^a|b$",
+            "[^a]",
+        ] {
+            let (table, engine) = (Table::of(pattern).unwrap(), regex::bytes::Regex::new(pattern).unwrap());
+            for text in &texts {
+                assert_eq!(table.matches(text), engine.is_match(text), "{pattern} on {}", text.escape_ascii());
+            }
         }
     }
 

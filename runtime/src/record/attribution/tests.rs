@@ -1,24 +1,37 @@
 //! Attribution as transcripts: each step is a moment, in which a thread reads or writes.
 
+use std::collections::HashMap;
+
 use super::value::Of;
 use super::*;
 
-/// What messages say.
+/// What messages say; `?` cannot be read.
 #[derive(Default)]
-struct Told(Vec<(Of, Vec<u8>)>);
+struct Told(HashMap<Of, Vec<Vec<u8>>>);
 
-impl Words for Told {
-    fn values(&self, of: Of, is_wanted: &dyn Fn(&[u8]) -> bool, each: &mut dyn FnMut(Vec<u8>)) {
-        let said = self.0.iter().filter(|(other, value)| *other == of && is_wanted(value));
-        said.for_each(|(_, value)| each(value.clone()));
+impl Told {
+    fn says(&mut self, of: Of, value: String) {
+        self.0.entry(of).or_default().push(value.into_bytes());
+    }
+}
+
+impl Values for Told {
+    fn each(&self, of: Of, is_wanted: &dyn Fn(&[u8]) -> bool, take: &mut dyn FnMut(&[u8])) -> bool {
+        let said = self.0.get(&of).map_or(&[][..], Vec::as_slice);
+        said.iter().filter(|value| is_wanted(value)).for_each(|value| take(value));
+        said.iter().all(|value| !value.ends_with(b"?"))
+    }
+
+    fn has_unseen_calls(&self) -> bool {
+        false
     }
 }
 
 /// A moment of a transcript: `A<1` thread 1 reads request A, `A>1` it writes the response; `x>1` it makes call x, `x<1` it reads the
 /// answer. `x@7>1` makes it on connection 7; each call else has a connection of its own. A letter may carry a trace id, `A#id<1`, or
-/// what a program made up, `x$a>1`.
+/// what a program made up, `x$a>1`; `x$?<1` cannot be read.
 fn check(steps: &str, expect: &str) {
-    let mut words = Told::default();
+    let mut told = Told::default();
     let (mut incoming, mut outgoing) = (Vec::<(String, Incoming)>::new(), Vec::<(String, Outgoing)>::new());
     for (moment, step) in steps.split_whitespace().enumerate() {
         let time_ns = 10 * (moment as u64 + 1);
@@ -34,7 +47,7 @@ fn check(steps: &str, expect: &str) {
         let reads = step.as_bytes()[at] == b'<';
         let mut says = |of: Of| {
             if !value.is_empty() {
-                words.0.push((of, format!("6fa459ea-ee8a-3ca4-894e-db77e160355{value}").into_bytes()));
+                told.says(of, format!("6fa459ea-ee8a-3ca4-894e-db77e160355{value}"));
             }
         };
         match (name.chars().all(char::is_uppercase), reads) {
@@ -66,7 +79,7 @@ fn check(steps: &str, expect: &str) {
     let requests: Vec<Incoming> = incoming.iter().map(|(_, request)| request.clone()).collect();
     let calls: Vec<Outgoing> = outgoing.iter().map(|(_, call)| call.clone()).collect();
     let name = |&i: &usize| incoming[i].0.clone();
-    let shown: Vec<String> = attribute(&requests, &calls, &words)
+    let shown: Vec<String> = attribute(&requests, &calls, &told)
         .into_iter()
         .zip(&outgoing)
         .map(|(cause, (call, _))| match cause {
@@ -161,19 +174,28 @@ fn what_only_one_request_can_have_known_is_evidence() {
     // A brought it.
     check("A$a<1 B<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a:value y=b:socket");
     check("A$a<1 B$b<1 y$b>1 x$a>1 x<1 y<1 A>1 B>1", "y=b:value x=a:value");
+    // A client comes back with it.
+    check("A<1 B<1 x$a>1 y>1 x<1 y<1 A$a>1 B>1 C$a<1 z$a>1 z<1 C>1", "x=a:value y=b:socket z=c:window");
     // A makes two calls at once.
     check("A$a<1 B<1 x$a>1 y$a>1 x<1 y<1 A>1 B>1", "x=a:value y=a:value");
 }
 
 #[test]
 fn what_others_may_have_known_is_no_evidence() {
-    // Two requests have it.
+    // Two requests have it, or a request and another one's response.
+    check("A$a<1 B<1 x$a>1 y>1 x<1 y<1 A>1 B$a>1", "x=a|b y=a|b");
     check("A$a<1 B$a<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a|b y=a|b");
     check("A<1 B<1 x$a>1 y>1 x<1 y<1 A$a>1 B$a>1", "x=a|b y=a|b");
     // The app knew it before.
     check("C<1 w$a>1 w<1 C>1 A<1 B<1 x$a>1 y>1 x<1 y<1 A$a>1 B>1", "w=c:window x=a|b y=a|b");
     // B's call may have told A.
     check("A<1 B<1 x$a>1 y>1 x<1 y$a<1 A$a>1 B>1", "x=a|b y=a|b");
+    // It is a constant of the app: a call that has it is another one's.
+    check("A<1 B<1 x$a>1 y>1 x<1 y<1 A$a>1 z$a>1 z<1 B>1", "x=a|b y=a|b z=b:window");
+    check("A<1 B#b<1 x$a>1 y>1 x<1 y<1 z#b$a>1 z<1 A$a>1 B>1", "x=a|b y=a|b z=b:trace");
+    // What could not be read may have told B.
+    check("A$a<1 B<1 w>1 y>1 w$?<1 x$a>1 y<1 x<1 A>1 B>1", "w=a|b y=a|b x=a|b");
+    check("A$a<1 B$?<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a|b y=a|b");
     // It is nobody's, or that of a request that is over.
     check("A<1 B<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a|b y=a|b");
     check("C$a<1 C>1 A<1 B<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a|b y=a|b");
@@ -192,6 +214,8 @@ mod made_up {
         beside_per_1000: u64,
         /// How long the one thread may be busy with other things before it takes a turn: what comes meanwhile is taken together.
         batch_ns: u64,
+        /// Whether messages carry ids.
+        has_ids: bool,
     }
 
     /// A generator of numbers (xorshift64*), the same each time.
@@ -265,10 +289,43 @@ mod made_up {
         (incoming, outgoing, truth)
     }
 
+    /// What the messages of a service say: each request is given an id, which half of its calls carry; a third of all calls have a constant
+    /// of the app, which one answer gives away; and a dependency tells some requests what another one made up, which their next calls carry.
+    fn words(incoming: &[Incoming], outgoing: &[Outgoing], truth: &[usize], dice: &mut Dice) -> Told {
+        let id = |request: usize| format!("6fa459ea-ee8a-3ca4-894e-db77{request:08x}");
+        let mut told = Told::default();
+        for request in 0..incoming.len() {
+            told.says(Of::Response(request), id(request));
+        }
+        let constant = id(usize::MAX >> 40);
+        told.says(Of::Response(incoming.len() / 2), constant.clone());
+        let mut heard: HashMap<usize, (usize, u64)> = HashMap::new();
+        for (call, &request) in (0..outgoing.len()).zip(truth) {
+            if let Some((other, at_ns)) = heard.get(&request)
+                && *at_ns < outgoing[call].began_ns
+            {
+                told.says(Of::Call(call), id(*other));
+            }
+            match dice.below(6) {
+                0..3 => told.says(Of::Call(call), id(request)),
+                3 | 4 => told.says(Of::Call(call), constant.clone()),
+                _ => {
+                    // One that is near enough to be open at the same time.
+                    let other = request.saturating_sub(8) + dice.below(16) as usize;
+                    told.says(Of::Answer(call), id(other));
+                    heard.insert(request, (other, outgoing[call].until_ns()));
+                }
+            }
+        }
+        told
+    }
+
     /// Of 10,000 calls, how many are attributed wrongly or to candidates without the true one, and how many stay open.
     fn measure(service: Service, seed: u64) -> (usize, usize, usize) {
-        let (incoming, outgoing, truth) = run(service, &mut Dice(seed));
-        let causes = attribute(&incoming, &outgoing, &Told::default());
+        let dice = &mut Dice(seed);
+        let (incoming, outgoing, truth) = run(service, dice);
+        let told = if service.has_ids { words(&incoming, &outgoing, &truth, dice) } else { Told::default() };
+        let causes = attribute(&incoming, &outgoing, &told);
         let wrong = causes.iter().zip(&truth).filter(|(cause, truth)| match cause {
             Cause::Certain(request, _) => request != *truth,
             Cause::Candidates(requests) => !requests.contains(truth),
@@ -281,7 +338,7 @@ mod made_up {
     #[test]
     fn of_a_service_that_does_one_thing_at_a_time_nothing_is_wrong() {
         for (clients, batch_ns) in [(2, 10_000), (4, 100_000), (16, 10_000), (16, 1_000_000), (64, 200_000)] {
-            let service = Service { clients, requests: 1_000, beside_per_1000: 0, batch_ns };
+            let service = Service { clients, requests: 1_000, beside_per_1000: 0, batch_ns, has_ids: false };
             let (wrong, open, calls) = measure(service, 88_172_645_463_325_252);
             println!("{clients} clients, turns of {batch_ns} ns: {wrong} wrong, {open} open of {calls}");
             assert_eq!(wrong, 0);
@@ -291,10 +348,15 @@ mod made_up {
     #[test]
     fn of_a_service_that_makes_calls_beside_each_other_less_than_one_in_a_thousand_is_wrong() {
         for (clients, beside_per_1000) in [(2, 1), (4, 1), (4, 5), (16, 1), (16, 20), (64, 2), (64, 500), (16, 1000)] {
-            let service = Service { clients, requests: 3_400, beside_per_1000, batch_ns: 50_000 };
-            let (wrong, open, calls) = measure(service, 6_364_136_223_846_793_005);
-            println!("{clients} clients, {beside_per_1000} of 1000 beside: {wrong} wrong, {open} open of {calls}");
-            assert!(wrong * 1000 < calls, "{wrong} of {calls} are wrong");
+            for has_ids in [false, true] {
+                let service = Service { clients, requests: 3_400, beside_per_1000, batch_ns: 50_000, has_ids };
+                let (wrong, open, calls) = measure(service, 6_364_136_223_846_793_005);
+                let ids = if has_ids { ", with ids" } else { "" };
+                println!(
+                    "{clients} clients, {beside_per_1000} of 1000 beside{ids}: {wrong} wrong, {open} open of {calls}"
+                );
+                assert!(wrong * 1000 < calls, "{wrong} of {calls} are wrong");
+            }
         }
     }
 }

@@ -46,7 +46,8 @@ pub(super) fn save(dir: &Path, index: &Index) -> std::io::Result<()> {
     if ignore.exists() { Ok(()) } else { fs::write(ignore, GITIGNORE) }
 }
 
-/// What the index is, and what it depends on beside the YAML files: this version, and what its schemas make of a message, the words of attribution.
+/// What the index is, and what it depends on beside the YAML files: this version, and what its schemas make of a message, and the
+/// words of attribution.
 fn first_line() -> String {
     let mut hasher = Hasher::default();
     for protocol in reel_protocols::protocols() {

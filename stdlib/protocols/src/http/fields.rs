@@ -11,6 +11,9 @@ use super::slots::{request, response};
 use super::{chunked, encode, form, shared, target, text};
 use crate::{Demand, Malformed, Message};
 
+/// Whatever room a demand leaves, it holds these two.
+const _: () = assert!(request::METHOD.0 == request::FIRST && response::STATUS.0 == response::FIRST);
+
 /// Makes the message of a whole input. Method and status are always there: pairing needs them.
 #[inline(always)]
 pub(super) fn message(

@@ -67,6 +67,7 @@ impl Facts {
 
     /// A list of equal lengths is one length (RFC 9112 section 6.3 item 5).
     fn add_length(&mut self, value: &[u8]) -> Result<(), Malformed> {
+        // Nearly every length is nothing but digits.
         if let (None, Some(length)) = (self.length, crate::reader::decimal(value)) {
             self.length = Some(length);
             return Ok(());

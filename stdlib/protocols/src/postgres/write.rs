@@ -189,7 +189,8 @@ fn copied(copy: &Value, out: &mut Vec<u8>) -> Result<(), String> {
         Some(b"binary") => true,
         _ => return Err("a COPY's format is text or binary".to_owned()),
     };
-    let count = entry("columns").as_int().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+    let count = entry("columns").as_int().and_then(|count| usize::try_from(count).ok());
+    let count = count.ok_or("a COPY's columns are their number")?;
     if count > usize::from(u16::MAX) {
         return Err("a COPY has too many columns".to_owned());
     }

@@ -141,8 +141,13 @@ impl Server for Playing {
 /// What a server says outside of any call.
 pub(in super::super) fn unasked(message: &Message) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
-    if let Some(channel) = message.field(response::CHANNEL).as_bytes() {
-        let payload = message.field(response::PAYLOAD).as_bytes().unwrap_or_default();
+    let text = |field, what: &str| match message.field(field) {
+        Value::Nil => Ok(None),
+        value => value.as_bytes().map(Some).ok_or_else(|| format!("{what} must be a text")),
+    };
+    let (channel, payload) = (text(response::CHANNEL, "a channel")?, text(response::PAYLOAD, "a payload")?);
+    if let Some(channel) = channel {
+        let payload = payload.unwrap_or_default();
         Backend::Notification { pid: PID, channel, payload }.write(&mut out);
     }
     write::notices(message, &mut out)?;
@@ -360,7 +365,8 @@ impl Playing {
             self.session.pending.push_front(Pending::CopyIn(Box::new(Pending::Execute(portal))));
             return Ok(());
         }
-        if statements(&portal.statement.sql).next().is_some() && response.field(response::SUSPENDED).is_nil() {
+        if statements(&portal.statement.sql).next().is_some() && response.field(response::SUSPENDED).as_int() != Some(1)
+        {
             self.session.status = self.session.status.after(&portal.statement.sql, 1, false);
         }
         Ok(())
