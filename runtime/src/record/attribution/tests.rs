@@ -174,6 +174,8 @@ fn what_only_one_request_can_have_known_is_evidence() {
     // A brought it.
     check("A$a<1 B<1 x$a>1 y>1 x<1 y<1 A>1 B>1", "x=a:value y=b:socket");
     check("A$a<1 B$b<1 y$b>1 x$a>1 x<1 y<1 A>1 B>1", "y=b:value x=a:value");
+    // Who asks for it by itself is told nothing new.
+    check("A$a<1 B<1 x$a>1 y>1 x<1 y<1 z$a>1 z$a<1 A>1 B>1", "x=a:value y=b:socket z=a:value");
     // A client comes back with it.
     check("A<1 B<1 x$a>1 y>1 x<1 y<1 A$a>1 B>1 C$a<1 z$a>1 z<1 C>1", "x=a:value y=b:socket z=c:window");
     // A makes two calls at once.

@@ -1,7 +1,7 @@
 //! Evidence by value: what a program made up (an id, a token), and who knew it.
 //!
-//! A value that was never seen before a request began, that no other request or response has, and that no answer of a call had brought
-//! came with that request, or the app made it up for it. So a call that carries it is that request's. What requests tell each other in
+//! A value that was never seen before a request began, that no other request or response has, and that no answer had brought to
+//! who had not asked for it by itself, came with that request, or the app made it up for it. So a call that carries it is that request's. What requests tell each other in
 //! memory, in files and by sockets that are not recorded cannot be seen; so a value counts for nothing where a call that has it is certain to be
 //! that of a request which did not bring it: a constant of the app is such a value.
 //!
@@ -14,7 +14,7 @@ use crate::flow::is_made;
 
 /// How many values are looked for: a call that only has others stays open.
 const MAX_VALUES: usize = 1_000_000;
-/// How many requests, and how many answers, of a value are remembered: one that more have is no identity.
+/// How many requests of a value are remembered: one that more have is no identity.
 const MAX_HOLDERS: usize = 64;
 
 /// Which message.
@@ -41,8 +41,10 @@ struct Known {
     first_ns: u64,
     /// Those whose request or response has it.
     requests: Vec<usize>,
-    /// Calls whose answers have it, and when these came.
-    answers: Vec<(usize, u64)>,
+    /// When an answer first brought it to whoever had not asked for it by itself.
+    told_ns: u64,
+    /// The last call that was seen to carry it.
+    call: Option<usize>,
     /// Whose the calls that have it are for certain.
     owners: Vec<usize>,
     /// More have it than are remembered.
@@ -123,13 +125,19 @@ impl Search<'_> {
         }
         for (i, call) in self.outgoing.iter().enumerate() {
             self.see(Of::Call(i), values, call.began_ns, |known| {
+                known.call = Some(i);
                 if let Some(owner) = certain[i].filter(|owner| !known.owners.contains(owner)) {
                     known.owners.push(owner);
                     known.is_common |= known.owners.len() > MAX_HOLDERS;
                 }
             });
             let at_ns = call.until_ns();
-            if !self.see(Of::Answer(i), values, at_ns, |known| known.answer(i, at_ns)) {
+            let told = |known: &mut Known| {
+                if known.call != Some(i) {
+                    known.told_ns = known.told_ns.min(at_ns);
+                }
+            };
+            if !self.see(Of::Answer(i), values, at_ns, told) {
                 self.unread_answers.push((at_ns, i));
             }
         }
@@ -155,9 +163,9 @@ impl Search<'_> {
         // Whoever began before the owner was answered may have it from elsewhere.
         let is_alone = known.requests.iter().all(|&i| i == owner || self.incoming[i].began_ns > request.ended_ns);
         let is_its_own = known.owners.iter().all(|other| *other == owner || known.requests.contains(other));
-        let is_told = known.answers.iter().any(|&(other, at_ns)| other != call && at_ns <= request.ended_ns);
-        let is_sound = !known.is_common && known.first_ns >= request.began_ns;
-        (is_sound && is_alone && is_its_own && !is_told && self.could_read(owner, call, open)).then_some(owner)
+        let is_new = known.first_ns >= request.began_ns && known.told_ns > request.ended_ns;
+        let is_sound = !known.is_common && is_new && is_alone && is_its_own;
+        (is_sound && self.could_read(owner, call, open)).then_some(owner)
     }
 
     /// Whether everything could be read from which another open request may have got what this one knows.
@@ -172,7 +180,14 @@ impl Search<'_> {
 
 impl Default for Known {
     fn default() -> Self {
-        Known { first_ns: u64::MAX, requests: Vec::new(), answers: Vec::new(), owners: Vec::new(), is_common: false }
+        Known {
+            first_ns: u64::MAX,
+            requests: Vec::new(),
+            told_ns: u64::MAX,
+            call: None,
+            owners: Vec::new(),
+            is_common: false,
+        }
     }
 }
 
@@ -181,13 +196,6 @@ impl Known {
         if !self.requests.contains(&request) {
             self.requests.push(request);
             self.is_common |= self.requests.len() > MAX_HOLDERS;
-        }
-    }
-
-    fn answer(&mut self, call: usize, at_ns: u64) {
-        if self.answers.last().is_none_or(|(last, _)| *last != call) {
-            self.answers.push((call, at_ns));
-            self.is_common |= self.answers.len() > MAX_HOLDERS;
         }
     }
 }

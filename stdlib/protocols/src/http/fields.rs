@@ -184,3 +184,43 @@ pub(super) fn derive(message: &mut Message) {
     let payload = payload.filter(|payload| !payload.is_empty()).map(|payload| Value::Str(payload.into()));
     message.put(slots.body_raw, payload.unwrap_or_default());
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use crate::{Demand, Frame, Message, Protocol, Rest};
+
+    use super::super::Http;
+    use super::*;
+
+    fn decode(side: Side, text: &str, demand: Demand) -> Message {
+        match Http.codec().frame(side, text.as_bytes(), Rest::Closed, demand).unwrap() {
+            Frame::Message { message, .. } => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_field_is_the_same_whatever_else_is_wanted() {
+        let chunks = "5\r\n{\"a\":\r\n2\r\n1}\r\n0\r\nX-Sum: 7\r\n\r\n";
+        let head =
+            "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nCookie: a=b; c=d\r\nHost: shop.test:80";
+        for (side, first) in [(Side::Request, "POST /orders?page=2 HTTP/1.1"), (Side::Response, "HTTP/1.1 201 Created")]
+        {
+            let text = format!("{first}\r\n{head}\r\n\r\n{chunks}");
+            let whole = decode(side, &text, Demand::ALL);
+            let own = Http.schema().fields.iter().filter(|field| field.side == Some(side));
+            let kind = if side == Side::Request { request::METHOD } else { response::STATUS };
+            for field in own.chain([Http.schema().field(side, "port").unwrap()]) {
+                let message = decode(side, &text, Demand(1 << field.id.0));
+                assert_eq!(message.field(field.id), whole.field(field.id), "{}", field.name);
+                assert_eq!(message.field(kind), whole.field(kind), "beside {}", field.name);
+                assert!(
+                    !whole.field(field.id).is_nil() || field.is_connection(),
+                    "{} is not in the example",
+                    field.name
+                );
+            }
+        }
+    }
+}
