@@ -43,6 +43,11 @@ fn postgres() {
 }
 
 #[test]
+fn postgres_messages() {
+    corpus("postgres_messages", drive::postgres_messages);
+}
+
+#[test]
 fn tcp() {
     corpus("tcp", |data| drive::conversation("tcp", data));
 }

@@ -1,7 +1,7 @@
 //! What every fuzz input must satisfy, whichever protocol it is run as. The fuzz targets call these functions, and so does a
 //! test of the protocols' crate, with the corpus.
 //!
-//! An input for a conversation is a script. Each step begins with a control byte: its lowest bit is the side, the next two say
+//! An input for a conversation is a script, but for [`postgres_messages`]. Each step begins with a control byte: its lowest bit is the side, the next two say
 //! what happens (bytes for 0 to 2, a close for 3), and the upper five how many bytes follow, in eights, at least one.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use reel_lang::schema::Side;
 use reel_protocols::conversation::{Config, Conversation, Exchange, Timed};
 use reel_protocols::json::{self, Style};
-use reel_protocols::{Demand, Protocol, by_name};
+use reel_protocols::{Demand, Message, Protocol, Recorded, Step as Said, by_name};
 
 #[derive(Clone)]
 enum Step<'a> {
@@ -57,6 +57,48 @@ pub fn datagrams(name: &str, mut data: &[u8]) {
         }
     }
     assert_eq!(decoded + conversation.counters().undecoded_bytes, total);
+}
+
+/// The types of PostgreSQL's messages (section 55.7), of a client and of a server.
+const POSTGRES_TYPES: [&[u8]; 2] = [b"BCDEFHPQSXcdfp", b"123ACDEGHIKNRSTVWZcdnstv"];
+
+/// Runs messages of PostgreSQL, each framed rightly around a body that need not be right, after a start-up, so that any may come: in the
+/// codec as a conversation, and the client's alone in the server that a replay plays. Each begins with two bytes: the side in the lowest
+/// bit and the type above it, and the length of the body.
+pub fn postgres_messages(mut data: &[u8]) {
+    let startup = b"\0\0\0\x11\0\x03\0\0user\0me\0\0".to_vec();
+    let ready = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I".to_vec();
+    let mut packets = vec![(Side::Request, startup), (Side::Response, ready)];
+    while let Some(([head, len], rest)) = data.split_first_chunk::<2>() {
+        let (body, rest) = rest.split_at(usize::from(*len).min(rest.len()));
+        let side = if head & 1 == 0 { Side::Request } else { Side::Response };
+        let types = POSTGRES_TYPES[side as usize];
+        let mut packet = vec![types[usize::from(head >> 1) % types.len()]];
+        packet.extend_from_slice(&(body.len() as u32 + 4).to_be_bytes());
+        packet.extend_from_slice(body);
+        packets.push((side, packet));
+        data = rest;
+    }
+    let Some(protocol) = by_name("postgres") else { panic!("no protocol postgres") };
+    let steps: Vec<Step<'_>> = packets.iter().map(|(side, packet)| Step::Bytes(*side, packet)).collect();
+    let total = packets.iter().map(|(_, packet)| packet.len() as u64).sum();
+    assert_eq!(run(Some(protocol), &steps, usize::MAX, total), run(Some(protocol), &steps, 1, total));
+    let Some(mut server) = protocol.server() else { panic!("postgres has no server") };
+    let empty = Message::new(protocol.schema(), Side::Response);
+    for (_, packet) in packets.iter().filter(|(side, _)| *side == Side::Request) {
+        server.hear(packet);
+        loop {
+            match server.step() {
+                Ok(Said::Call { .. }) => {
+                    if let Err(error) = server.answer(Recorded { request: None, response: &empty }) {
+                        panic!("{error}");
+                    }
+                }
+                Ok(Said::Idle) => break,
+                Ok(Said::Closed) | Err(_) => return,
+            }
+        }
+    }
 }
 
 /// Reads a text as JSON; what is read and written must read the same again.

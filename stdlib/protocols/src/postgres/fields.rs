@@ -148,6 +148,13 @@ pub(super) fn report(fields: &[(u8, &[u8])]) -> Value {
     Value::Map(pairs.collect())
 }
 
+/// The letter of a field that has no name of its own.
+fn letter_of(name: &str) -> Option<u8> {
+    let mut chars = name.chars();
+    let letter = chars.next().and_then(|letter| u8::try_from(letter).ok());
+    letter.filter(|letter| *letter != 0 && chars.next().is_none())
+}
+
 /// Writes an error or a notice.
 ///
 /// # Errors
@@ -159,7 +166,7 @@ pub(super) fn write_report(value: &Value, is_error: bool, out: &mut Vec<u8>) -> 
         let name = name.as_str().unwrap_or_default();
         let text = text.as_bytes().ok_or_else(|| format!("`{name}` of an error must be a text"))?;
         let letter = REPORT.iter().find(|(_, known)| *known == name).map(|(letter, _)| *letter);
-        let letter = letter.or_else(|| name.bytes().next().filter(|byte| name.len() == 1 && *byte != 0));
+        let letter = letter.or_else(|| letter_of(name));
         let letter = letter.ok_or_else(|| format!("an error has no field `{name}`"))?;
         fields.push((letter, text));
         if letter == b'S' && value.entry("level").is_none() {
