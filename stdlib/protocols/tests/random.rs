@@ -11,6 +11,7 @@ use reel_protocols::redis::slots::{request, response};
 use reel_protocols::{Demand, Frame, Message, Rest, by_name};
 
 #[path = "../../../tests/fuzz/src/drive.rs"]
+#[allow(dead_code)]
 mod drive;
 
 fn scalar() -> impl Strategy<Value = Value> {
