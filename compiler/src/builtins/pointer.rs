@@ -29,15 +29,13 @@ pub(super) fn functions() -> Vec<Function> {
 pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], expr: &Expr) -> Lowered<Val> {
     let span = expr.span;
     let pointer = super::arg(lower, args, 0, expr)?;
+    let max = lower.cx.program.config.max_strlen;
     if pointer.ty == Ty::Str {
         let text = lower.value(pointer)?;
         return match (args.get(1), &text) {
             (None, _) => Ok(text),
-            (Some(len), Val::Mem(from, Shape::Text(room))) => match constant_len(len) {
-                Some(len) if len.min(lower.cx.program.config.max_strlen) < *room => {
-                    let len = len.min(lower.cx.program.config.max_strlen);
-                    Ok(cut(lower, *from, len, span))
-                }
+            (Some(len), Val::Mem(from, Shape::Text(room))) => match constant_len(len).map(|len| len.min(max)) {
+                Some(len) if len < *room => Ok(cut(lower, *from, len, span)),
                 Some(_) => Ok(text),
                 None => {
                     lower.cannot(len.span, "the length at which a text is cut is a number from 0 up, known beforehand")
@@ -50,7 +48,6 @@ pub(super) fn kernel(lower: &mut Lower<'_>, _name: &'static str, args: &[Expr], 
     let Some((address, space)) = lower.address_of(place, span) else {
         return lower.cannot(pointer.span, "this has no address");
     };
-    let max = lower.cx.program.config.max_strlen;
     let Some(len) = args.get(1) else {
         return Ok(lower.read_text(address, space, max, span));
     };

@@ -219,7 +219,8 @@ impl<'a> Checker<'a> {
                     Some(probe) if words.probe.is_none() => words.probe = Some(*probe),
                     _ => {
                         let span = header.parts.get(index).map_or(header.span, |part| part.span);
-                        let named = schema.named.iter().find(|named| named.name == other);
+                        let is_meant = |named: &&Named| header.stage.is_some() && named.name == other;
+                        let named = schema.named.iter().find(is_meant);
                         self.report(match named {
                             Some(named) => bad_word(&probes, other, first, span)
                                 .hint(format!("a rule is on all messages: write `/{}/` after it", named.condition())),

@@ -10,6 +10,7 @@ use reel_protocols::json::{self, Layout, Style};
 use reel_protocols::redis::slots::{request, response};
 use reel_protocols::{Demand, Frame, Message, Rest, by_name};
 
+// What other fuzz targets check is not used here.
 #[path = "../../../tests/fuzz/src/drive.rs"]
 #[allow(dead_code)]
 mod drive;
