@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use nix::sys::signal::{SigSet, SigmaskHow};
 use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::{pipe, unregister};
@@ -39,13 +40,9 @@ impl Signals {
     /// # Errors
     /// The kernel's answer.
     pub fn take() -> io::Result<Signals> {
-        let channel = |signal| {
-            let (receive, send) = UnixStream::pair()?;
-            receive.set_nonblocking(true)?;
-            let id = pipe::register(signal, send)?;
-            Ok::<_, io::Error>((receive, id))
-        };
         let ((interrupt, first), (terminate, second)) = (channel(SIGINT)?, channel(SIGTERM)?);
+        interrupt.set_nonblocking(true)?;
+        terminate.set_nonblocking(true)?;
         Ok(Signals { interrupt, terminate, ids: [first, second] })
     }
 
@@ -70,6 +67,19 @@ impl Signals {
         }
         matches!(self.terminate.read(&mut byte), Ok(n) if n > 0).then_some(Signal::Terminate)
     }
+}
+
+/// Takes over a signal of this process, which then writes a byte a time.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn channel(signal: i32) -> io::Result<(UnixStream, SigId)> {
+    let (receive, send) = UnixStream::pair()?;
+    // The library takes the signal from the kernel before it knows whom to tell, and one that came in between would be lost.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let id = pipe::register(signal, send);
+    before.thread_set_mask()?;
+    Ok((receive, id?))
 }
 
 impl Drop for Signals {

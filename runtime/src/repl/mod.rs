@@ -21,7 +21,6 @@ mod words;
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Read, Write as _};
 use std::ops::ControlFlow;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +28,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::consts::SIGINT;
 
 use crate::cli::{Outcome, report, sources};
+use crate::engine::signals;
 use crate::engine::source::Source;
 use crate::exit::{Exit, Failure};
 use crate::list;
@@ -70,8 +70,7 @@ pub fn run(allow_unsafe: bool, source: Source) -> Outcome {
 
 /// Ctrl-C while no line is edited, as messages.
 fn interrupts() -> std::io::Result<Receiver<()>> {
-    let (mut receive, send) = UnixStream::pair()?;
-    signal_hook::low_level::pipe::register(SIGINT, send)?;
+    let (mut receive, _) = signals::channel(SIGINT)?;
     let (tell, interrupts) = unbounded();
     std::thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
         let mut byte = [0];
