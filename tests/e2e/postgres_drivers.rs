@@ -232,6 +232,7 @@ fn django() {
 fn an_import() {
     if can_run(&[&package("asyncpg"), &package("fastapi")]) {
         check_request(&Service::asyncpg(), 1, "import");
+        check_request(&Service::asyncpg(), MANY_CLIENTS, "import");
     }
 }
 

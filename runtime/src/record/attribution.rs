@@ -12,6 +12,8 @@
 //!   it. It is looked for only where none of the above tells.
 //! - **window**: exactly one request was open in the whole app when the call began.
 //!
+//! Calls of one unit ([`units`]: a transaction, the data of a COPY) are of one request, so what tells of one of them tells of all.
+//!
 //! Otherwise the requests that were open are candidates, without those that the sockets rule out. Where a trace id contradicts a
 //! thread or a socket, both requests are. What trace ids and values tell of some calls may settle others by their sockets.
 //!
@@ -22,6 +24,7 @@ mod distinct;
 mod threads;
 pub mod trace;
 mod turns;
+mod units;
 pub mod value;
 
 use reel_probes::event::Task;
@@ -52,6 +55,8 @@ pub struct Outgoing {
     /// When and by which thread the answer's first byte was read; absent where none came.
     pub answer: Option<(u64, Task)>,
     pub trace: TraceIds,
+    /// An earlier call that this one goes on with.
+    pub after: Option<usize>,
 }
 
 impl Outgoing {
@@ -91,13 +96,16 @@ pub enum Cause {
 /// Attributes each call. Both must be in the order in which they began; `values` are looked into where nothing else tells.
 pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], values: &dyn Values) -> Vec<Cause> {
     let first_ns = incoming.first().map_or(u64::MAX, |request| request.began_ns);
-    let open = open_requests(incoming, outgoing);
-    let by_thread = threads::owners(incoming, outgoing, &open);
-    let by_socket = turns::domains(incoming, outgoing, &open, &by_thread);
+    let began = open_requests(incoming, outgoing);
+    let by_thread = threads::owners(incoming, outgoing, &began);
     let by_trace: Vec<Option<usize>> =
-        outgoing.iter().zip(&open).map(|(call, open)| trace::owner(incoming, call, open)).collect();
+        outgoing.iter().zip(&began).map(|(call, open)| trace::owner(incoming, call, open)).collect();
+    let seen: Vec<Option<usize>> = by_thread.iter().zip(&by_trace).map(|(thread, trace)| thread.or(*trace)).collect();
+    let units = units::find(outgoing, &began, &seen);
+    let open = units::narrow(&units, &began);
+    let by_socket = turns::domains(incoming, outgoing, &open, &units, &by_thread);
     let causal = |i: usize| by_thread[i].or_else(|| only(by_socket[i].as_deref())).or(by_trace[i]);
-    let told: Vec<Option<usize>> = (0..outgoing.len()).map(causal).collect();
+    let told = units::share(&units, (0..outgoing.len()).map(causal).collect());
     let certain: Vec<Option<usize>> = told.iter().zip(&open).map(|(told, open)| told.or(only(Some(open)))).collect();
     let untold: Vec<usize> = (0..outgoing.len()).filter(|&i| open[i].len() > 1 && certain[i].is_none()).collect();
     let mut by_value = value::owners(incoming, outgoing, &open, (&untold, &certain), values);
@@ -105,19 +113,22 @@ pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], values: &dyn Valu
         // What the sockets rule out is no evidence.
         *owner = owner.filter(|owner| domain.as_ref().is_none_or(|domain| domain.contains(owner)));
     }
-    let known: Vec<Option<usize>> = told.iter().zip(&by_value).map(|(told, value)| told.or(*value)).collect();
+    let known = told.iter().zip(&by_value).map(|(told, value)| told.or(*value)).collect();
+    let known = units::share(&units, known);
     // Where these show that requests do several things at a time, nothing more is concluded from sockets.
     let is_told = by_trace.iter().chain(&by_value).any(Option::is_some);
-    let settled = is_told.then(|| turns::domains(incoming, outgoing, &open, &known));
+    let settled = is_told.then(|| turns::domains(incoming, outgoing, &open, &units, &known));
     let settled = settled.as_ref().unwrap_or(&by_socket);
     (0..outgoing.len())
         .map(|i| {
             let found = Found {
+                began: &began[i],
                 open: &open[i],
                 thread: by_thread[i],
                 socket: only(by_socket[i].as_deref()),
                 trace: by_trace[i],
                 value: by_value[i],
+                unit: known[i].or(only(Some(&open[i]))),
                 domain: settled[i].as_deref(),
             };
             if outgoing[i].began_ns < first_ns { Cause::StartUp } else { found.cause() }
@@ -128,24 +139,28 @@ pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], values: &dyn Valu
 /// What is known of one call.
 struct Found<'a> {
     /// The requests that were open when it began.
+    began: &'a [usize],
+    /// Those that were open when each call of its unit began.
     open: &'a [usize],
     thread: Option<usize>,
     socket: Option<usize>,
     trace: Option<usize>,
     value: Option<usize>,
+    /// Whose the other calls of its unit are.
+    unit: Option<usize>,
     /// Whom the sockets leave, the trace ids and values of other calls considered.
     domain: Option<&'a [usize]>,
 }
 
 impl Found<'_> {
     fn cause(&self) -> Cause {
-        let is_alone = self.open.len() == 1;
+        let is_alone = self.began.len() == 1;
         let causal = match (self.thread, self.socket) {
             (Some(request), _) => Some((request, Evidence::Thread)),
             (None, Some(request)) if !is_alone => Some((request, Evidence::Socket)),
             _ => None,
         };
-        match (causal, self.trace, self.open) {
+        match (causal, self.trace, self.began) {
             (_, _, []) => Cause::Background,
             (Some((request, _)), Some(traced), _) if request != traced => {
                 Cause::Candidates(vec![request.min(traced), request.max(traced)])
@@ -153,11 +168,12 @@ impl Found<'_> {
             (Some((request, evidence)), ..) => Cause::Certain(request, evidence),
             (None, Some(traced), _) => Cause::Certain(traced, Evidence::Trace),
             (None, None, [request]) => Cause::Certain(*request, Evidence::Window),
-            (None, None, open) => match (self.value, self.domain) {
-                (Some(request), _) => Cause::Certain(request, Evidence::Value),
-                (None, Some([request])) => Cause::Certain(*request, Evidence::Socket),
-                (None, Some(domain)) if !domain.is_empty() => Cause::Candidates(domain.to_vec()),
-                _ => Cause::Candidates(open.to_vec()),
+            (None, None, _) => match (self.value, self.unit, self.domain) {
+                (Some(request), ..) => Cause::Certain(request, Evidence::Value),
+                (None, Some(request), _) => Cause::Certain(request, Evidence::Socket),
+                (None, None, Some([request])) => Cause::Certain(*request, Evidence::Socket),
+                (None, None, Some(domain)) if !domain.is_empty() => Cause::Candidates(domain.to_vec()),
+                _ => Cause::Candidates(self.open.to_vec()),
             },
         }
     }

@@ -80,8 +80,7 @@ pub fn compose(
     let calls = calls(outgoing, collected.refusals);
     let requests: Vec<Incoming> = incoming.iter().map(request).collect();
     let said = Said { incoming: &incoming, calls: &calls, has_unseen_calls };
-    let outgoing: Vec<Outgoing> = calls.iter().map(Call::outgoing).collect();
-    let causes = attribution::attribute(&requests, &outgoing, &said);
+    let causes = attribution::attribute(&requests, &outgoing_calls(&calls), &said);
 
     let finder = finder(&incoming, &calls);
     let mut composer = Composer {
@@ -255,6 +254,19 @@ fn calls(exchanges: Vec<Captured>, refusals: Vec<Refusal>) -> Vec<Call> {
     calls
 }
 
+/// What attribution is to know of calls, which are in order.
+fn outgoing_calls(calls: &[Call]) -> Vec<Outgoing> {
+    let mut last: HashMap<ConnId, usize> = HashMap::new();
+    let each = |(i, call): (usize, &Call)| {
+        let before = call
+            .conn()
+            .zip(call.request())
+            .and_then(|(conn, (protocol, _, request))| last.insert(conn, i).filter(|_| protocol.continues(request)));
+        Outgoing { after: before, ..call.outgoing() }
+    };
+    calls.iter().enumerate().map(each).collect()
+}
+
 impl Call {
     fn outgoing(&self) -> Outgoing {
         let moment = self.moment();
@@ -266,7 +278,7 @@ impl Call {
             Call::Refused(_) => (None, TraceIds::default()),
         };
         let connection = self.conn().map(|conn| conn.0);
-        Outgoing { caller: moment.task, connection, began_ns: moment.time_ns, answer, trace }
+        Outgoing { caller: moment.task, connection, began_ns: moment.time_ns, answer, trace, after: None }
     }
 
     fn moment(&self) -> Moment {

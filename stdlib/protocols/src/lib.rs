@@ -318,6 +318,11 @@ pub trait Protocol: Sync {
         None
     }
 
+    /// Whether a request goes on with what the one before it on its connection has begun, so that who made one made the other.
+    fn continues(&self, _request: &Message) -> bool {
+        false
+    }
+
     /// Computes the derived fields from the stored ones, as after a message was read from a recording or edited.
     fn derive(&self, _message: &mut Message) {}
 

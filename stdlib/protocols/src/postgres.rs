@@ -71,6 +71,12 @@ impl Protocol for Postgres {
         derive(message);
     }
 
+    /// The data of a COPY, the rows that are left of a query, and whatever is within a transaction.
+    fn continues(&self, request: &Message) -> bool {
+        let is_any = |field, words: &[&[u8]]| request.field(field).as_bytes().is_some_and(|word| words.contains(&word));
+        is_any(request::OPERATION, &[b"copy", b"fetch"]) || is_any(request::STATE, &[b"transaction", b"failed"])
+    }
+
     fn has_order(&self) -> bool {
         true
     }

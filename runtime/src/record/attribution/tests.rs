@@ -1,6 +1,6 @@
 //! Attribution as transcripts: each step is a moment, in which a thread reads or writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::value::Of;
 use super::*;
@@ -28,8 +28,8 @@ impl Values for Told {
 }
 
 /// A moment of a transcript: `A<1` thread 1 reads request A, `A>1` it writes the response; `x>1` it makes call x, `x<1` it reads the
-/// answer. `x@7>1` makes it on connection 7; each call else has a connection of its own. A letter may carry a trace id, `A#id<1`, or
-/// what a program made up, `x$a>1`; `x$?<1` cannot be read.
+/// answer. `x@7>1` makes it on connection 7, `x@+7>1` goes on there with the call before; each call else has a connection of its own. A
+/// letter may carry a trace id, `A#id<1`, or what a program made up, `x$a>1`; `x$?<1` cannot be read.
 fn check(steps: &str, expect: &str) {
     let mut told = Told::default();
     let (mut incoming, mut outgoing) = (Vec::<(String, Incoming)>::new(), Vec::<(String, Outgoing)>::new());
@@ -63,9 +63,11 @@ fn check(steps: &str, expect: &str) {
                 (request.writer, request.ended_ns) = (Some(task), time_ns);
             }
             (false, false) => {
-                let connection = connection.parse().unwrap_or(100 + outgoing.len() as u32);
-                let call =
-                    Outgoing { caller: task, connection: Some(connection), began_ns: time_ns, answer: None, trace };
+                let connection = Some(connection.parse().unwrap_or(100 + outgoing.len() as u32));
+                let goes_on = what.contains('+');
+                let before = || outgoing.iter().rposition(|(_, call)| call.connection == connection);
+                let after = goes_on.then(before).flatten();
+                let call = Outgoing { caller: task, connection, began_ns: time_ns, answer: None, trace, after };
                 says(Of::Call(outgoing.len()));
                 outgoing.push((name.to_owned(), call));
             }
@@ -155,6 +157,27 @@ fn calls_at_once_on_one_connection_are_no_contradiction() {
 }
 
 #[test]
+fn calls_of_one_unit_are_of_one_request() {
+    // B was not open when the transaction began.
+    check("A<1 x@7>1 x@7<1 B<1 y@+7>1 z>1 y@7<1 z<1 A>1 B>1", "x=a:window y=a:socket z=b:socket");
+    check("A<1 x@7>1 x@7<1 B<1 y>1 y<1 z@+7>1 z<1 A>1 B>1", "x=a:window y=a|b z=a:socket");
+    // The data of a COPY follow at once, and are no call beside it.
+    check("A<1 B<1 x@7>1 y@+7>1 z>1 y<1 x<1 A>1 z<1 B>1", "x=a:socket y=a:socket z=b:socket");
+    // What tells of one tells of all.
+    check("A#a<1 B#b<1 x@7#b>1 y>1 x<1 y<1 z@+7>1 w>1 z<1 w<1 A>1 B>1", "x=b:trace y=a:socket z=b:socket w=a:socket");
+    check("A$a<1 B<1 x@7>1 x<1 y@+7$a>1 y<1 A>1 B>1", "x=a:socket y=a:value");
+}
+
+#[test]
+fn an_app_that_shares_its_transactions_has_no_units() {
+    check("A<1 x@7>1 x<1 A>1 B<1 C<1 y@+7>1 y<1 z@+7>1 z<1 B>1 C>1", "x=a:window y=b|c z=b|c");
+    // One that began at the start, too.
+    check("x@7>1 x<1 A<1 B<1 y@+7>1 y<1 A>1 B>1", "x=start y=a|b");
+    // R is open all the time.
+    check("R<1 A#a<1 x@7#a>1 x<1 A>1 B#b<1 y@+7#b>1 y<1 B>1 R>1", "x=a:trace y=b:trace");
+}
+
+#[test]
 fn a_trace_id_tells_where_nothing_else_does() {
     check("A#a<1 B#b<1 x#b>1 y>1 x<1 y<1 A>1 B>1", "x=b:trace y=a:socket");
     // Two open requests share an id.
@@ -208,7 +231,7 @@ mod made_up {
     use super::*;
 
     /// What a made-up service does.
-    #[derive(Clone, Copy)]
+    #[derive(Debug, Clone, Copy)]
     struct Service {
         clients: usize,
         requests: usize,
@@ -218,7 +241,22 @@ mod made_up {
         batch_ns: u64,
         /// Whether messages carry ids.
         has_ids: bool,
+        /// How many connections requests wait for, each of which one holds for all of its calls; 0 for one a call.
+        pool: usize,
+        /// How long a request may go on after its last call.
+        linger_ns: u64,
     }
+
+    /// One that does one thing at a time.
+    const SERVICE: Service = Service {
+        clients: 1,
+        requests: 1_000,
+        beside_per_1000: 0,
+        batch_ns: 50_000,
+        has_ids: false,
+        pool: 0,
+        linger_ns: 0,
+    };
 
     /// A generator of numbers (xorshift64*), the same each time.
     struct Dice(u64);
@@ -240,10 +278,14 @@ mod made_up {
             request: Option<usize>,
             calls: u64,
             waits: Vec<usize>,
+            connection: Option<u32>,
+            lingers: bool,
         }
         let task = Task { tgid: 1, tid: 1 };
         let (mut incoming, mut outgoing, mut truth) = (Vec::new(), Vec::<Outgoing>::new(), Vec::new());
-        let idle = Client { ready_ns: 0, request: None, calls: 0, waits: Vec::new() };
+        let idle = Client { ready_ns: 0, request: None, calls: 0, waits: Vec::new(), connection: None, lingers: false };
+        let mut free: Vec<u32> = (0..service.pool as u32).collect();
+        let mut queue = VecDeque::new();
         let mut clients = vec![idle; service.clients];
         clients.iter_mut().for_each(|client| client.ready_ns = 1 + dice.below(5_000_000));
         let mut now_ns = 0u64;
@@ -269,20 +311,46 @@ mod made_up {
                 let c = ready.swap_remove(dice.below(ready.len() as u64) as usize);
                 let client = &mut clients[c];
                 let Some(request) = client.request else { continue };
+                if client.calls == 3 && !client.lingers && service.linger_ns > 0 {
+                    client.lingers = true;
+                    client.ready_ns = now_ns + dice.below(service.linger_ns);
+                    free.extend(client.connection.take());
+                    if let Some(next) = queue.pop_front() {
+                        let next: &mut Client = &mut clients[next];
+                        next.ready_ns = now_ns;
+                    }
+                    continue;
+                }
                 if client.calls == 3 {
                     (incoming[request].ended_ns, incoming[request].writer) = (now_ns, Some(task));
-                    (client.request, client.calls) = (None, 0);
+                    (client.request, client.calls, client.lingers) = (None, 0, false);
                     let is_over = incoming.len() >= service.requests;
                     client.ready_ns = if is_over { u64::MAX } else { now_ns + 100_000 + dice.below(1_000_000) };
                     continue;
+                }
+                if service.pool > 0 && client.connection.is_none() {
+                    client.connection = free.pop();
+                    if client.connection.is_none() {
+                        client.ready_ns = u64::MAX;
+                        queue.push_back(c);
+                        continue;
+                    }
                 }
                 let at_once = if dice.below(1000) < service.beside_per_1000 { 2 } else { 1 };
                 for _ in 0..at_once {
                     now_ns += 1_000;
                     client.waits.push(outgoing.len());
                     truth.push(request);
-                    let (trace, connection) = (TraceIds::default(), Some(outgoing.len() as u32));
-                    outgoing.push(Outgoing { caller: task, connection, began_ns: now_ns, answer: None, trace });
+                    let (trace, own) = (TraceIds::default(), service.pool + outgoing.len());
+                    let connection = client.connection.or(Some(own as u32));
+                    outgoing.push(Outgoing {
+                        caller: task,
+                        connection,
+                        began_ns: now_ns,
+                        answer: None,
+                        trace,
+                        after: None,
+                    });
                 }
                 client.calls += 1;
                 client.ready_ns = now_ns + 1_000_000 + dice.below(8_000_000);
@@ -340,7 +408,7 @@ mod made_up {
     #[test]
     fn of_a_service_that_does_one_thing_at_a_time_nothing_is_wrong() {
         for (clients, batch_ns) in [(2, 10_000), (4, 100_000), (16, 10_000), (16, 1_000_000), (64, 200_000)] {
-            let service = Service { clients, requests: 1_000, beside_per_1000: 0, batch_ns, has_ids: false };
+            let service = Service { clients, batch_ns, ..SERVICE };
             let (wrong, open, calls) = measure(service, 88_172_645_463_325_252);
             println!("{clients} clients, turns of {batch_ns} ns: {wrong} wrong, {open} open of {calls}");
             assert_eq!(wrong, 0);
@@ -351,13 +419,31 @@ mod made_up {
     fn of_a_service_that_makes_calls_beside_each_other_less_than_one_in_a_thousand_is_wrong() {
         for (clients, beside_per_1000) in [(2, 1), (4, 1), (4, 5), (16, 1), (16, 20), (64, 2), (64, 500), (16, 1000)] {
             for has_ids in [false, true] {
-                let service = Service { clients, requests: 3_400, beside_per_1000, batch_ns: 50_000, has_ids };
+                let service = Service { clients, requests: 3_400, beside_per_1000, has_ids, ..SERVICE };
                 let (wrong, open, calls) = measure(service, 6_364_136_223_846_793_005);
                 let ids = if has_ids { ", with ids" } else { "" };
                 println!(
                     "{clients} clients, {beside_per_1000} of 1000 beside{ids}: {wrong} wrong, {open} open of {calls}"
                 );
                 assert!(wrong * 1000 < calls, "{wrong} of {calls} are wrong");
+            }
+        }
+    }
+
+    /// Requests that wait for a connection leave much room: little contradicts what is taken to do one thing at a time and does not.
+    #[test]
+    fn of_a_short_recording_nothing_is_concluded_that_was_not_tried() {
+        for (clients, requests) in [(8, 8), (32, 32), (16, 100)] {
+            for (batch_ns, linger_ns) in [(200_000, 1_000_000), (200_000, 8_000_000), (2_000_000, 8_000_000)] {
+                for beside_per_1000 in [0, 100, 340] {
+                    let service =
+                        Service { clients, requests, beside_per_1000, batch_ns, pool: 5, linger_ns, ..SERVICE };
+                    let each = (1..100).map(|seed| measure(service, seed * 6_364_136_223_846_793));
+                    let (wrong, open, calls) =
+                        each.fold((0, 0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1, sum.2 + next.2));
+                    println!("{service:?}: {wrong} wrong, {open} open of {calls}");
+                    assert_eq!(wrong, 0);
+                }
             }
         }
     }
