@@ -248,6 +248,11 @@ fn a_recording_edited_into_nonsense_is_refused() {
         ("direction: in", "direction: up", "a COPY's direction is in or out"),
         ("code: \"22012\"", "kode: \"22012\"", "an error has no field `kode`"),
         ("severity: ERROR", "severity: 7", "`severity` of an error must be a text"),
+        ("code: \"22012\"", "code: \"22\\0\"", "`error` holds a NUL byte, which ends a text on the wire"),
+        ("tag: BEGIN", "tag: \"BEG\\0IN\"", "`tag` holds a NUL byte"),
+        ("sql: BEGIN", "sql: \"BEG\\0IN\"", "`sql` holds a NUL byte"),
+        ("tag: BEGIN", "skipped: BEGIN", "skipped must be true or false"),
+        ("tag: BEGIN", "value: [BEGIN]", "the value of a function call must be a text"),
     ] {
         assert!(right.contains(from), "{from} is not in:\n{right}");
         fs::write(&file, right.replacen(from, to, 1)).unwrap();

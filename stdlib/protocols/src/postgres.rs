@@ -16,7 +16,7 @@ mod write;
 
 use std::sync::LazyLock;
 
-use reel_lang::schema::{Schema, Side};
+use reel_lang::schema::{FieldId, Schema, Side};
 use reel_lang::value::Value;
 
 use crate::reader::Reader;
@@ -145,6 +145,7 @@ impl Codec for PostgresCodec {
 fn call(message: &Message, out: &mut Vec<u8>) -> Result<(), String> {
     let operation = message.field(request::OPERATION).as_bytes().unwrap_or_default();
     let sql = message.field(request::SQL).as_bytes();
+    check_nul(message, request::SQL)?;
     match operation {
         b"startup" | b"cancel" | b"function" | b"describe" => {}
         b"query" | b"prepare" | b"fetch" | b"copy" if sql.is_none() => return Err("`sql` must be a text".to_owned()),
@@ -167,38 +168,67 @@ fn call(message: &Message, out: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes an answer as to a simple query, or what is said unasked.
+/// Writes an answer with each column in a format that its values have, or what is said unasked.
 fn answer(message: &Message, out: &mut Vec<u8>) -> Result<(), String> {
+    use response::{CHANNEL, COLUMNS, ERROR, NOTICES, PARAMETERS, PAYLOAD, RESULTS, SKIPPED, TAG, VALUE};
+    for id in [CHANNEL, COLUMNS, ERROR, NOTICES, PARAMETERS, PAYLOAD, TAG] {
+        check_nul(message, id)?;
+    }
     out.extend(session::unasked(message)?);
     fields::read_types(message.field(response::PARAM_TYPES))?;
-    let codes = [types::Format::Text, types::Format::Binary].map(|format| [u16::from(format == types::Format::Binary)]);
-    let mut wrong = String::new();
-    // Values that have no text have a binary form.
-    for formats in &codes {
-        let mut written = Vec::new();
-        match write::outcome(message, write::Wanted { is_described: true, formats, is_brief: true }, &mut written) {
-            Ok(()) => {
-                out.extend(written);
-                return Ok(());
-            }
-            Err(reason) => wrong = reason,
-        }
+    if !matches!(message.field(SKIPPED), Value::Nil | Value::Bool(_)) {
+        return Err("skipped must be true or false".to_owned());
     }
-    if has_mixed(message) { Ok(()) } else { Err(wrong) }
+    session::function_value(message.field(VALUE))?;
+    let formats = formats(message.field(response::ROWS));
+    let wanted = |formats| write::Wanted { is_described: true, formats, is_brief: true };
+    let start = out.len();
+    write::outcome(message, wanted(&formats), out).or_else(|wrong| {
+        // A cursor that was declared BINARY gives its rows to a simple query.
+        out.truncate(start);
+        let is_several = !message.field(RESULTS).is_nil();
+        if is_several { write::outcome(message, wanted(&[1]), out) } else { Err(wrong) }
+    })
 }
 
-/// Whether rows hold values that were recorded in the binary format beside others: these have no one form for all.
-fn has_mixed(message: &Message) -> bool {
-    fn binary(value: &Value) -> bool {
+/// The codes of the formats that the values of each column have: what could not be read in the binary format has no other.
+fn formats(rows: &Value) -> Vec<u16> {
+    fn is_binary(value: &Value) -> bool {
         match value {
             Value::Tagged(types::BINARY, _) => true,
-            Value::Tagged(_, inner) => binary(inner),
-            Value::List(items) => items.iter().any(binary),
-            Value::Map(pairs) => pairs.iter().any(|(_, value)| binary(value)),
+            Value::Tagged(_, inner) => is_binary(inner),
+            Value::List(items) => items.iter().any(is_binary),
             _ => false,
         }
     }
-    binary(message.field(response::ROWS)) || binary(message.field(response::RESULTS))
+    let Value::List(rows) = rows.untagged() else { return Vec::new() };
+    let mut formats = Vec::new();
+    for row in rows {
+        let Value::List(values) = row.untagged() else { continue };
+        formats.resize(formats.len().max(values.len()), 0);
+        for (format, value) in formats.iter_mut().zip(values) {
+            *format |= u16::from(is_binary(value));
+        }
+    }
+    formats
+}
+
+/// Texts of the protocol end with a NUL byte, so they hold none.
+fn check_nul(message: &Message, id: FieldId) -> Result<(), String> {
+    fn holds_nul(value: &Value) -> bool {
+        match value {
+            Value::Str(text) => text.contains(&0),
+            Value::Tagged(_, inner) => holds_nul(inner),
+            Value::List(items) => items.iter().any(holds_nul),
+            Value::Map(pairs) => pairs.iter().any(|(name, value)| holds_nul(name) || holds_nul(value)),
+            _ => false,
+        }
+    }
+    if !holds_nul(message.field(id)) {
+        return Ok(());
+    }
+    let name = SCHEMA.fields.iter().find(|field| field.id == id).map_or("a text", |field| &field.name);
+    Err(format!("`{name}` holds a NUL byte, which ends a text on the wire"))
 }
 
 /// Fills in the fields that others give.

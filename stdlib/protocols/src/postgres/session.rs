@@ -17,7 +17,7 @@ use bytes::Bytes;
 use reel_lang::schema::Side;
 use reel_lang::value::Value;
 
-pub(super) use server::{Playing, unasked};
+pub(super) use server::{Playing, function_value, unasked};
 
 use super::fields::Described;
 use super::outcome::Outcomes;

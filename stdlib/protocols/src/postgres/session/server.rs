@@ -375,15 +375,19 @@ impl Playing {
     fn give_value(&mut self, response: &Message) -> Result<(), String> {
         write::notices(response, &mut self.out)?;
         if response.field(response::ERROR).is_nil() {
-            let value = match response.field(response::VALUE) {
-                Value::Null | Value::Nil => None,
-                value => Some(value.as_bytes().ok_or("the value of a function call must be a text")?.to_vec()),
-            };
-            Backend::FunctionResult(value.as_deref()).write(&mut self.out);
+            Backend::FunctionResult(function_value(response.field(response::VALUE))?).write(&mut self.out);
         }
         write::error(response, &mut self.out)?;
         self.ready();
         Ok(())
+    }
+}
+
+/// What a function call gave, as it is sent.
+pub(in super::super) fn function_value(value: &Value) -> Result<Option<&[u8]>, &'static str> {
+    match value {
+        Value::Null | Value::Nil => Ok(None),
+        value => value.as_bytes().map(Some).ok_or("the value of a function call must be a text"),
     }
 }
 
