@@ -119,8 +119,9 @@ impl<'a> Checker<'a> {
         if NOT_YET.contains(&name) {
             return super::not_yet(code::NOT_YET_VALUE, span, &format!("`{name}`"));
         }
+        // `tag` is an action of rules, and a field of PostgreSQL's responses.
         if let Some(Place::Message { schema, own, both, .. }) = &self.body.place
-            && !super::actions::is_action(name)
+            && (!super::actions::is_action(name) || schema.field(own.opposite(), name).is_some())
         {
             return self.unknown_field(schema, *own, *both, name, span);
         }
