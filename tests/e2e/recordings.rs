@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use reel_tests::large;
-use reel_tests::process::free_port;
+use reel_tests::process::{free_port, test_env};
 use reel_tests::redis::Redis;
 
+use super::shop::check_complete;
 use super::support::{REEL, RELAY, Ran, folder, has, reel};
 
 /// Every file of a folder, by its path within.
@@ -154,6 +155,26 @@ fn an_address_has_one_name_and_is_called() {
     let ran = record([&a, "other=127.0.0.1:9"]).exits(0);
     let ran = ran.says("warning: --name other=127.0.0.1:9: nothing called that address");
     assert!(!ran.err.contains("--name a="), "{}", ran.err);
+}
+
+/// reel is stopped while more goes out than its ring holds.
+#[test]
+fn what_the_ring_has_no_room_for_makes_the_recording_incomplete() {
+    let python = test_env().join("venv/bin/python");
+    if !has(&python) || !has("curl") {
+        return;
+    }
+    let (folder, port) = (folder(), free_port().unwrap().to_string());
+    fs::write(folder.path().join("page"), "a line of a long page\n".repeat(300_000)).unwrap();
+    let drive = format!("kill -STOP $PPID; curl -sfo /dev/null http://127.0.0.1:{port}/page; kill -CONT $PPID");
+    let record = |ring_mib: &str| {
+        let mut command = reel(["record", "--force", "--ring-mib", ring_mib, "--drive", &drive, "-o"]);
+        command.arg(folder.path().join("recording")).arg("--").arg(&python);
+        command.args(["-m", "http.server", "-b", "127.0.0.1", &port, "-d"]).arg(folder.path());
+        Ran::of(&mut command)
+    };
+    record("2").exits(4).says("\n  dropped events: ").says("give it more room with --ring-mib");
+    check_complete(&record("16").exits(0).err, 1);
 }
 
 /// How much more memory a replay of a large recording may take than that of a small one: what is kept of calls is limited to 32 MiB.

@@ -1,7 +1,7 @@
 //! The thread that empties the ring: it does nothing else, so that decoding never makes the kernel drop an event.
 //!
-//! Records are copied out in batches and go through a bounded channel. A consumer that falls behind by the whole channel makes the
-//! ring fill, which the kernel side counts; the app is never held up.
+//! Records are copied out in batches and go through a bounded channel: as they come, or in full batches where the consumer is behind. One
+//! that falls behind by the whole channel makes the ring fill, which the kernel side counts; the app is never held up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 
 /// How many batches may wait for the consumer.
 const MAX_BATCHES: usize = 4096;
-/// A batch is handed on when it is longer than this.
+/// A batch is full when it is longer than this.
 const BATCH_LEN_BYTES: usize = 256 << 10;
 /// The thread's nice value: it goes before the app and its servers, which fill the ring within milliseconds where it has to wait.
 const NICE: i32 = -10;
@@ -111,12 +111,12 @@ impl Drop for Reader {
 fn read(mut capture: Capture, send: &Sender<Batch>, stop: &AtomicBool) -> Capture {
     // Of the calling thread. Where that is not allowed, what is lost is counted as ever.
     let _ = rustix::process::setpriority_process(None, NICE);
+    let mut batch = Batch::default();
     loop {
         let stopping = stop.load(Ordering::Acquire);
         if stopping {
             capture.stop();
         }
-        let mut batch = Batch::default();
         let mut is_open = true;
         capture.records(|record| {
             batch.push(record);
@@ -124,8 +124,8 @@ fn read(mut capture: Capture, send: &Sender<Batch>, stop: &AtomicBool) -> Captur
                 is_open &= send.send(std::mem::take(&mut batch)).is_ok();
             }
         });
-        if !batch.is_empty() {
-            is_open &= send.send(batch).is_ok();
+        if !batch.is_empty() && (stopping || send.is_empty()) {
+            is_open &= send.send(std::mem::take(&mut batch)).is_ok();
         }
         if stopping || !is_open {
             return capture;

@@ -46,8 +46,8 @@ pub struct Args {
     /// Whose exit status reel gives.
     #[arg(long, value_enum, default_value_t = ExitStatus::Reel)]
     pub exit_status: ExitStatus,
-    /// The size of the kernel's event ring: 2 to 8 MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=8))]
+    /// The size of the kernel's event ring, for what comes while reel has no turn: 2 to 1024 MiB, up to a power of two.
+    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1024))]
     pub ring_mib: u32,
     /// How traffic is read; by default the best way that this kernel allows (`reel doctor` says which).
     #[arg(long, value_enum, value_name = "WAY")]

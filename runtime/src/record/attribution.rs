@@ -96,19 +96,20 @@ pub enum Cause {
 /// Attributes each call. Both must be in the order in which they began; `values` are looked into where nothing else tells.
 pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], values: &dyn Values) -> Vec<Cause> {
     let first_ns = incoming.first().map_or(u64::MAX, |request| request.began_ns);
-    let began = open_requests(incoming, outgoing);
-    let by_thread = threads::owners(incoming, outgoing, &began);
+    let open = open_requests(incoming, outgoing);
+    let by_thread = threads::owners(incoming, outgoing, &open);
     let by_trace: Vec<Option<usize>> =
-        outgoing.iter().zip(&began).map(|(call, open)| trace::owner(incoming, call, open)).collect();
+        outgoing.iter().zip(&open).map(|(call, open)| trace::owner(incoming, call, open)).collect();
     let seen: Vec<Option<usize>> = by_thread.iter().zip(&by_trace).map(|(thread, trace)| thread.or(*trace)).collect();
-    let units = units::find(outgoing, &began, &seen);
-    let open = units::narrow(&units, &began);
-    let by_socket = turns::domains(incoming, outgoing, &open, &units, &by_thread);
+    let units = units::find(outgoing, &open, &seen);
+    let common = units::narrow(&units, &open);
+    let by_socket = turns::domains(incoming, outgoing, &common, &units, &by_thread);
     let causal = |i: usize| by_thread[i].or_else(|| only(by_socket[i].as_deref())).or(by_trace[i]);
     let told = units::share(&units, (0..outgoing.len()).map(causal).collect());
-    let certain: Vec<Option<usize>> = told.iter().zip(&open).map(|(told, open)| told.or(only(Some(open)))).collect();
-    let untold: Vec<usize> = (0..outgoing.len()).filter(|&i| open[i].len() > 1 && certain[i].is_none()).collect();
-    let mut by_value = value::owners(incoming, outgoing, &open, (&untold, &certain), values);
+    let certain: Vec<Option<usize>> =
+        told.iter().zip(&common).map(|(told, common)| told.or(only(Some(common)))).collect();
+    let untold: Vec<usize> = (0..outgoing.len()).filter(|&i| common[i].len() > 1 && certain[i].is_none()).collect();
+    let mut by_value = value::owners(incoming, outgoing, &common, (&untold, &certain), values);
     for (owner, domain) in by_value.iter_mut().zip(&by_socket) {
         // What the sockets rule out is no evidence.
         *owner = owner.filter(|owner| domain.as_ref().is_none_or(|domain| domain.contains(owner)));
@@ -117,18 +118,18 @@ pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], values: &dyn Valu
     let known = units::share(&units, known);
     // Where these show that requests do several things at a time, nothing more is concluded from sockets.
     let is_told = by_trace.iter().chain(&by_value).any(Option::is_some);
-    let settled = is_told.then(|| turns::domains(incoming, outgoing, &open, &units, &known));
+    let settled = is_told.then(|| turns::domains(incoming, outgoing, &common, &units, &known));
     let settled = settled.as_ref().unwrap_or(&by_socket);
     (0..outgoing.len())
         .map(|i| {
             let found = Found {
-                began: &began[i],
                 open: &open[i],
+                common: &common[i],
                 thread: by_thread[i],
                 socket: only(by_socket[i].as_deref()),
                 trace: by_trace[i],
                 value: by_value[i],
-                unit: known[i].or(only(Some(&open[i]))),
+                unit: known[i].or(only(Some(&common[i]))),
                 domain: settled[i].as_deref(),
             };
             if outgoing[i].began_ns < first_ns { Cause::StartUp } else { found.cause() }
@@ -139,9 +140,9 @@ pub fn attribute(incoming: &[Incoming], outgoing: &[Outgoing], values: &dyn Valu
 /// What is known of one call.
 struct Found<'a> {
     /// The requests that were open when it began.
-    began: &'a [usize],
-    /// Those that were open when each call of its unit began.
     open: &'a [usize],
+    /// Those that were open when each call of its unit began.
+    common: &'a [usize],
     thread: Option<usize>,
     socket: Option<usize>,
     trace: Option<usize>,
@@ -154,13 +155,13 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn cause(&self) -> Cause {
-        let is_alone = self.began.len() == 1;
+        let is_alone = self.open.len() == 1;
         let causal = match (self.thread, self.socket) {
             (Some(request), _) => Some((request, Evidence::Thread)),
             (None, Some(request)) if !is_alone => Some((request, Evidence::Socket)),
             _ => None,
         };
-        match (causal, self.trace, self.began) {
+        match (causal, self.trace, self.open) {
             (_, _, []) => Cause::Background,
             (Some((request, _)), Some(traced), _) if request != traced => {
                 Cause::Candidates(vec![request.min(traced), request.max(traced)])
@@ -173,7 +174,7 @@ impl Found<'_> {
                 (None, Some(request), _) => Cause::Certain(request, Evidence::Socket),
                 (None, None, Some([request])) => Cause::Certain(*request, Evidence::Socket),
                 (None, None, Some(domain)) if !domain.is_empty() => Cause::Candidates(domain.to_vec()),
-                _ => Cause::Candidates(self.open.to_vec()),
+                _ => Cause::Candidates(self.common.to_vec()),
             },
         }
     }

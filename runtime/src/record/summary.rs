@@ -81,6 +81,12 @@ impl Summary {
         for (name, count) in losses.named().into_iter().filter(|(_, count)| *count > 0) {
             let _ = writeln!(err, "  {}: {count}", name.replace('_', " "));
         }
+        if losses.dropped_events > 0 {
+            let _ = writeln!(
+                err,
+                "  help: what is dropped came faster than reel could take it; give it more room with --ring-mib, or leave connections out with a capture rule on their address or port"
+            );
+        }
         for server in &self.encrypted {
             let _ = writeln!(err, "  the connection to {server} speaks TLS, which this version cannot see into");
         }
