@@ -36,13 +36,17 @@ fn heads(outgoing: &[Outgoing], without: &HashSet<u32>) -> Vec<usize> {
     units
 }
 
-/// What is left for each call when what all of its unit have in common is kept.
+/// What is left for each call when what all of its unit have in common is kept. Each is in order.
 pub fn narrow(units: &[usize], each: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut common = each.to_vec();
-    for (i, &unit) in units.iter().enumerate() {
-        common[unit].retain(|request| each[i].contains(request));
+    let members = || units.iter().copied().enumerate().filter(|(i, unit)| i != unit);
+    for (i, unit) in members() {
+        common[unit].retain(|request| each[i].binary_search(request).is_ok());
     }
-    units.iter().map(|&unit| common[unit].clone()).collect()
+    for (i, unit) in members() {
+        common[i] = common[unit].clone();
+    }
+    common
 }
 
 /// Gives all of a unit the one owner that some of it have; none, where they have several.
