@@ -1,11 +1,14 @@
 //! One socket, with what still has to be written to it.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 use bytes::{Buf, Bytes};
 use mio::net::TcpStream;
+
+/// How many pieces are written at once: an answer of several, as PostgreSQL's extended protocol has, is one segment.
+const MAX_SLICES: usize = 16;
 
 /// How a socket ends once everything was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +43,11 @@ impl Socket {
 
     /// Writes what the kernel takes.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        while let Some(first) = self.out.front_mut() {
-            match self.stream.write(first) {
-                Ok(len) if len == first.len() => {
-                    self.out.pop_front();
-                }
-                Ok(len) => first.advance(len),
+        while !self.out.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let count = self.out.iter().zip(&mut slices).map(|(bytes, slice)| *slice = IoSlice::new(bytes)).count();
+            match self.stream.write_vectored(slices.get(..count).unwrap_or_default()) {
+                Ok(len) => self.wrote(len),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 // Not connected yet, or the other side is slow: the poll says when to go on.
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => return Ok(()),
@@ -60,6 +62,17 @@ impl Socket {
             }
         }
         Ok(())
+    }
+
+    /// Forgets what was written.
+    fn wrote(&mut self, mut len: usize) {
+        while let Some(first) = self.out.front_mut() {
+            if len < first.len() {
+                return first.advance(len);
+            }
+            len -= first.len();
+            self.out.pop_front();
+        }
     }
 
     /// Reads what is there into a buffer; none where nothing is there now, 0 at the end.
