@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use reel_tests::postgres::{Postgres, dsn, programs};
+use reel_tests::postgres::{PASSWORD, Postgres, USER, dsn, programs};
 use reel_tests::process::{free_port, root, test_env};
 use tempfile::TempDir;
 
@@ -208,6 +208,22 @@ fn a_psql_script() {
         recorded.passes(&[]);
     }
     recorded.replay(&[("BUG", "data")]).exits(1).prints("changed call   ").prints("data: it changed");
+}
+
+/// A server that was not recorded is reached whole; a call to one that was stands in a session that only the recording has.
+#[test]
+fn what_was_not_recorded_may_go_to_a_real_server() {
+    if !can_run() || !has("psql") {
+        return;
+    }
+    let (recorded, real) = (Recorded::orders(PSYCOPG, "trust", 1, 1), Postgres::start("scram-sha-256").unwrap());
+    let ask = |port: u16| {
+        let mut mock = reel(["mock", "--on-miss", "pass"]);
+        mock.arg(recorded.dir()).args(["--", "psql", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", USER]);
+        Ran::of(mock.args(["-d", "postgres", "-tAc", "SELECT 6 * 7"]).env("PGPASSWORD", PASSWORD))
+    };
+    ask(real.port).exits(0).prints("42\n").says(&format!("1 × 127.0.0.1:{}", real.port));
+    ask(recorded.server_port).exits(1).says("a single call of postgres cannot be passed through");
 }
 
 /// The tools, and message probes, over what was recorded.
