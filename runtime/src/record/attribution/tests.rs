@@ -270,93 +270,132 @@ mod made_up {
         }
     }
 
-    /// One thread runs everything in turns: what became ready is read first, then each goes on, in a random order.
-    fn run(service: Service, dice: &mut Dice) -> (Vec<Incoming>, Vec<Outgoing>, Vec<usize>) {
-        #[derive(Clone)]
-        struct Client {
-            ready_ns: u64,
-            request: Option<usize>,
-            calls: u64,
-            waits: Vec<usize>,
-            connection: Option<u32>,
-            lingers: bool,
+    /// Who makes one request after another, and where the service is with it.
+    #[derive(Clone, Default)]
+    struct Client {
+        ready_ns: u64,
+        request: Option<usize>,
+        calls: u64,
+        waits: Vec<usize>,
+        connection: Option<u32>,
+        lingers: bool,
+    }
+
+    const TASK: Task = Task { tgid: 1, tid: 1 };
+
+    /// A service at work: one thread runs everything in turns.
+    struct World<'a> {
+        service: Service,
+        dice: &'a mut Dice,
+        now_ns: u64,
+        clients: Vec<Client>,
+        /// Connections that nobody holds, and who waits for one.
+        free: Vec<u32>,
+        queue: VecDeque<usize>,
+        incoming: Vec<Incoming>,
+        outgoing: Vec<Outgoing>,
+        truth: Vec<usize>,
+    }
+
+    impl World<'_> {
+        fn new(service: Service, dice: &mut Dice) -> World<'_> {
+            let mut clients = vec![Client::default(); service.clients];
+            clients.iter_mut().for_each(|client| client.ready_ns = 1 + dice.below(5_000_000));
+            let free = (0..service.pool as u32).collect();
+            let (incoming, outgoing, truth) = (Vec::new(), Vec::new(), Vec::new());
+            World { service, dice, now_ns: 0, clients, free, queue: VecDeque::new(), incoming, outgoing, truth }
         }
-        let task = Task { tgid: 1, tid: 1 };
-        let (mut incoming, mut outgoing, mut truth) = (Vec::new(), Vec::<Outgoing>::new(), Vec::new());
-        let idle = Client { ready_ns: 0, request: None, calls: 0, waits: Vec::new(), connection: None, lingers: false };
-        let mut free: Vec<u32> = (0..service.pool as u32).collect();
-        let mut queue = VecDeque::new();
-        let mut clients = vec![idle; service.clients];
-        clients.iter_mut().for_each(|client| client.ready_ns = 1 + dice.below(5_000_000));
-        let mut now_ns = 0u64;
-        while incoming.len() < service.requests || clients.iter().any(|client| client.request.is_some()) {
-            let next_ns = clients.iter().map(|client| client.ready_ns).min().unwrap_or(0);
-            now_ns = now_ns.max(next_ns) + dice.below(service.batch_ns);
-            let mut ready: Vec<usize> = (0..clients.len()).filter(|&c| clients[c].ready_ns <= now_ns).collect();
-            for &c in &ready {
-                now_ns += 1_000;
-                let client = &mut clients[c];
-                if client.request.is_none() {
-                    client.request = Some(incoming.len());
-                    let trace = TraceIds::default();
-                    let request = Incoming { reader: task, writer: None, began_ns: now_ns, ended_ns: u64::MAX, trace };
-                    incoming.push(request);
-                }
-                for call in client.waits.drain(..) {
-                    outgoing[call].answer = Some((now_ns, task));
+
+        /// What became ready is read first, then each goes on, in a random order.
+        fn run(mut self) -> Self {
+            while self.incoming.len() < self.service.requests
+                || self.clients.iter().any(|client| client.request.is_some())
+            {
+                let next_ns = self.clients.iter().map(|client| client.ready_ns).min().unwrap_or(0);
+                self.now_ns = self.now_ns.max(next_ns) + self.dice.below(self.service.batch_ns);
+                let is_ready = |c: &usize| self.clients[*c].ready_ns <= self.now_ns;
+                let mut ready: Vec<usize> = (0..self.clients.len()).filter(is_ready).collect();
+                ready.iter().for_each(|&c| self.read(c));
+                while !ready.is_empty() {
+                    self.now_ns += 1_000;
+                    let c = ready.swap_remove(self.dice.below(ready.len() as u64) as usize);
+                    self.go_on(c);
                 }
             }
-            while !ready.is_empty() {
-                now_ns += 1_000;
-                let c = ready.swap_remove(dice.below(ready.len() as u64) as usize);
-                let client = &mut clients[c];
-                let Some(request) = client.request else { continue };
-                if client.calls == 3 && !client.lingers && service.linger_ns > 0 {
-                    client.lingers = true;
-                    client.ready_ns = now_ns + dice.below(service.linger_ns);
-                    free.extend(client.connection.take());
-                    if let Some(next) = queue.pop_front() {
-                        let next: &mut Client = &mut clients[next];
-                        next.ready_ns = now_ns;
-                    }
-                    continue;
-                }
-                if client.calls == 3 {
-                    (incoming[request].ended_ns, incoming[request].writer) = (now_ns, Some(task));
-                    (client.request, client.calls, client.lingers) = (None, 0, false);
-                    let is_over = incoming.len() >= service.requests;
-                    client.ready_ns = if is_over { u64::MAX } else { now_ns + 100_000 + dice.below(1_000_000) };
-                    continue;
-                }
-                if service.pool > 0 && client.connection.is_none() {
-                    client.connection = free.pop();
-                    if client.connection.is_none() {
-                        client.ready_ns = u64::MAX;
-                        queue.push_back(c);
-                        continue;
-                    }
-                }
-                let at_once = if dice.below(1000) < service.beside_per_1000 { 2 } else { 1 };
-                for _ in 0..at_once {
-                    now_ns += 1_000;
-                    client.waits.push(outgoing.len());
-                    truth.push(request);
-                    let (trace, own) = (TraceIds::default(), service.pool + outgoing.len());
-                    let connection = client.connection.or(Some(own as u32));
-                    outgoing.push(Outgoing {
-                        caller: task,
-                        connection,
-                        began_ns: now_ns,
-                        answer: None,
-                        trace,
-                        after: None,
-                    });
-                }
-                client.calls += 1;
-                client.ready_ns = now_ns + 1_000_000 + dice.below(8_000_000);
+            self
+        }
+
+        /// Reads a request, or the answers that it waits for.
+        fn read(&mut self, c: usize) {
+            self.now_ns += 1_000;
+            let (client, began_ns) = (&mut self.clients[c], self.now_ns);
+            if client.request.is_none() {
+                client.request = Some(self.incoming.len());
+                let trace = TraceIds::default();
+                self.incoming.push(Incoming { reader: TASK, writer: None, began_ns, ended_ns: u64::MAX, trace });
+            }
+            for call in client.waits.drain(..) {
+                self.outgoing[call].answer = Some((began_ns, TASK));
             }
         }
-        (incoming, outgoing, truth)
+
+        fn go_on(&mut self, c: usize) {
+            let Client { request: Some(request), calls, lingers, .. } = self.clients[c] else { return };
+            match calls {
+                3 if !lingers && self.service.linger_ns > 0 => self.linger(c),
+                3 => self.respond(c, request),
+                _ if self.has_connection(c) => self.call(c, request),
+                _ => {}
+            }
+        }
+
+        /// Gives its connection to the next, and works on.
+        fn linger(&mut self, c: usize) {
+            let client = &mut self.clients[c];
+            client.lingers = true;
+            client.ready_ns = self.now_ns + self.dice.below(self.service.linger_ns);
+            self.free.extend(client.connection.take());
+            if let Some(next) = self.queue.pop_front() {
+                self.clients[next].ready_ns = self.now_ns;
+            }
+        }
+
+        fn respond(&mut self, c: usize, request: usize) {
+            (self.incoming[request].ended_ns, self.incoming[request].writer) = (self.now_ns, Some(TASK));
+            let is_over = self.incoming.len() >= self.service.requests;
+            let ready_ns = if is_over { u64::MAX } else { self.now_ns + 100_000 + self.dice.below(1_000_000) };
+            self.clients[c] = Client { ready_ns, ..Client::default() };
+        }
+
+        /// Whether it has a connection, or needs none; else it waits for one.
+        fn has_connection(&mut self, c: usize) -> bool {
+            let client = &mut self.clients[c];
+            if self.service.pool == 0 || client.connection.is_some() {
+                return true;
+            }
+            client.connection = self.free.pop();
+            if client.connection.is_none() {
+                client.ready_ns = u64::MAX;
+                self.queue.push_back(c);
+            }
+            client.connection.is_some()
+        }
+
+        fn call(&mut self, c: usize, request: usize) {
+            let client = &mut self.clients[c];
+            let at_once = if self.dice.below(1000) < self.service.beside_per_1000 { 2 } else { 1 };
+            for _ in 0..at_once {
+                self.now_ns += 1_000;
+                client.waits.push(self.outgoing.len());
+                self.truth.push(request);
+                let own = (self.service.pool + self.outgoing.len()) as u32;
+                let (connection, trace) = (client.connection.or(Some(own)), TraceIds::default());
+                let began_ns = self.now_ns;
+                self.outgoing.push(Outgoing { caller: TASK, connection, began_ns, answer: None, trace, after: None });
+            }
+            client.calls += 1;
+            client.ready_ns = self.now_ns + 1_000_000 + self.dice.below(8_000_000);
+        }
     }
 
     /// What the messages of a service say: each request is given an id, which half of its calls carry; a third of all calls have a constant
@@ -393,7 +432,7 @@ mod made_up {
     /// Of 10,000 calls, how many are attributed wrongly or to candidates without the true one, and how many stay open.
     fn measure(service: Service, seed: u64) -> (usize, usize, usize) {
         let dice = &mut Dice(seed);
-        let (incoming, outgoing, truth) = run(service, dice);
+        let World { incoming, outgoing, truth, dice, .. } = World::new(service, dice).run();
         let told = if service.has_ids { words(&incoming, &outgoing, &truth, dice) } else { Told::default() };
         let causes = attribute(&incoming, &outgoing, &told);
         let wrong = causes.iter().zip(&truth).filter(|(cause, truth)| match cause {
